@@ -1,0 +1,1 @@
+"""The shipped config files; installed as `dlcourse.configs`."""

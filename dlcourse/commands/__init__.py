@@ -1,0 +1,15 @@
+"""One file a command, imported when it is called."""
+
+from collections.abc import Mapping
+
+COMMANDS: Mapping[str, str] = {
+    "train": "train a model on a data set",
+    "eval": "repeat a run's test numbers from its checkpoint",
+    "board": "open TensorBoard on the runs",
+    "list": "every option of every group, and what it is",
+    "explain": "one setting: type, default, where it is set, what it does",
+    "completion": "print the completion script of a shell",
+}
+
+COMPOSED = ("train",)
+"""Commands whose words Hydra composes; their help and completion are ours all the same."""

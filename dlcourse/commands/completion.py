@@ -1,0 +1,143 @@
+"""`dlcourse completion bash|zsh|fish`: the script of a shell, and the quick completer that it asks."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shlex
+from dataclasses import dataclass
+from typing import Literal
+
+from dlcourse.commands import COMMANDS, COMPOSED
+from dlcourse.commands.arguments import argument, read, slots_of
+from dlcourse.config.candidates import candidates
+from dlcourse.config.kinds import named_values
+from dlcourse.config.tree import options
+from dlcourse.errors import ConfigError, UserError
+
+# Bash splits words at `=` and replaces the last piece alone, so what stands before it is cut off every answer.
+BASH = """\
+_dlcourse() {
+    local IFS=$'\\n' line="${COMP_LINE:0:COMP_POINT}"
+    local word="${line##*[[:space:]]}"
+    COMPREPLY=($(COMP_LINE="$COMP_LINE" COMP_POINT="$COMP_POINT" "${COMP_WORDS[0]}" -sc query=bash 2>/dev/null))
+    if [[ $COMP_WORDBREAKS == *=* && $word == *=* ]]; then
+        COMPREPLY=("${COMPREPLY[@]#"${word%"${word##*=}"}"}")
+    fi
+    if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *[=.] ]]; then
+        compopt -o nospace 2>/dev/null
+    fi
+}
+complete -o default -F _dlcourse dlcourse
+"""
+SCRIPTS: dict[str, str] = {
+    "bash": f'# to use it: eval "$(dlcourse completion bash)"\n{BASH}',
+    "zsh": f"""\
+# to use it: eval "$(dlcourse completion zsh)"
+autoload -Uz compinit bashcompinit
+compinit
+bashcompinit
+{BASH}""",
+    "fish": """\
+# to use it: dlcourse completion fish | source
+function __dlcourse
+    set -lx COMP_LINE (commandline -cp)
+    set -lx COMP_POINT (string length -- $COMP_LINE)
+    dlcourse -sc query=fish 2>/dev/null
+end
+complete -c dlcourse -a '(__dlcourse)'
+""",
+}
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What `completion` takes."""
+
+    shell: Literal["bash", "zsh", "fish"] = argument("Print the script of this shell.", bare=True)
+
+
+@dataclass(frozen=True)
+class HydraArguments:
+    """Hydra's spelling: `-sc install=bash`, `-sc query=bash`."""
+
+    install: Literal["bash", "zsh", "fish"] | None = argument("Print the script of this shell.", default=None)
+    uninstall: Literal["bash", "zsh", "fish"] | None = argument("Print what takes the completion away.", default=None)
+    query: Literal["bash", "zsh", "fish"] | None = argument(
+        "Complete the line in COMP_LINE up to COMP_POINT.", default=None
+    )
+
+
+def main(argv: list[str]) -> int:
+    """Print a script, or the words that could stand at COMP_POINT."""
+    if not argv or argv[0] not in ("-sc", "--shell-completion"):
+        print(SCRIPTS[read(Arguments, argv, command="completion", purpose=PURPOSE).shell], end="")
+        return 0
+    asked = read(HydraArguments, argv[1:], command="-sc")
+    if asked.install:
+        print(SCRIPTS[asked.install], end="")
+    elif asked.uninstall:
+        print("complete -e -c dlcourse" if asked.uninstall == "fish" else "complete -r dlcourse")
+    elif asked.query:
+        line = os.environ.get("COMP_LINE", "")
+        point = os.environ.get("COMP_POINT", "")
+        print("\n".join(complete(line[: int(point)] if point.isdecimal() else line)))
+    else:
+        raise ConfigError("-sc takes install=, uninstall= or query= with bash, zsh or fish")
+    return 0
+
+
+PURPOSE = 'Print the completion script of a shell; for bash: eval "$(dlcourse completion bash)"'
+
+
+def complete(line: str) -> list[str]:
+    """Every word that could stand at the end of the line in place of its last, perhaps empty, word.
+
+    Args:
+        line: what was typed up to the cursor, the program's name first.
+    """
+    words = _split(line)
+    program = 3 if words[1:3] == ["-m", "dlcourse"] else 1
+    before, word = words[program:-1], words[-1]
+    if not before:
+        return [name for name in (*COMMANDS, "--help", "--version") if name.startswith(word)]
+    command, before = before[0], before[1:]
+    try:
+        if command in COMPOSED:
+            return candidates(before, word=word)
+        if command == "explain":
+            return [one.rstrip("=") if not before else one for one in candidates(before, word=word)]
+        if command in COMMANDS:
+            return _arguments(command, word)
+    except UserError:  # a fault is told when the line is sent
+        return []
+    return []
+
+
+def _arguments(command: str, word: str) -> list[str]:
+    """The arguments of a command that our own reader reads."""
+    kind = getattr(importlib.import_module(f"dlcourse.commands.{command}"), "Arguments", None)
+    if kind is None:
+        return []
+    slots = slots_of(kind)
+    key = word.partition("=")[0]
+    if "=" in word:
+        found = [f"{key}={value}" for value in named_values(slots[key].annotation)] if key in slots else []
+        return [one for one in found if one.startswith(word)]
+    found = [f"{key}=" for key in slots]
+    if command == "list":
+        found += [group for group, members in options().items() if members]
+    if command == "completion":
+        found += list(SCRIPTS)
+    return [one for one in found if one.startswith(word)]
+
+
+def _split(line: str) -> list[str]:
+    """The words of a line, the last of which may be empty or have an open quote."""
+    for closing in ("", "'", '"'):
+        try:
+            words = shlex.split(line + closing)
+            return words if words and not line[-1:].isspace() else [*words, ""]
+        except ValueError:
+            continue
+    return [*line.split(), ""]

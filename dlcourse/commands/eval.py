@@ -1,0 +1,69 @@
+"""`dlcourse eval run=RUN`: the numbers of a checkpoint again, on any split."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from dlcourse.commands.arguments import argument, read
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What `dlcourse eval` takes."""
+
+    run: str = argument("The run: a path, <model>-<data>/<time>, a unique end of it, or latest.", bare=True)
+    split: Literal["train", "val", "test"] = argument("What to evaluate on, without augmentation.", default="test")
+    checkpoint: str = argument("Which weights: best, last or previous.", default="best")
+    format: Literal["text", "json"] = argument("How to print the numbers.", default="text")
+    device: str | None = argument("Another device than the run's, such as cpu.", default=None, key="runtime.device")
+    runs: Path = argument("Folder that holds the runs.", default=Path("runs"))
+    allow_code: bool = argument("Run Python files of this folder that the run's config names.", default=False)
+
+
+def main(argv: list[str]) -> int:
+    """Evaluate; exit code 1 if the test numbers are not those that the run recorded."""
+    given = read(Arguments, argv, command="eval", purpose="The numbers of a checkpoint again.")
+    from dlcourse.folders import find_run  # torch, imported below, takes two seconds
+    from dlcourse.run.parts import assemble
+    from dlcourse.run.prepare import read_head, read_json, read_splits
+    from dlcourse.run.resume import data_changes
+    from dlcourse.run.verdict import measure
+
+    folder = find_run(given.run, runs=given.runs)
+    config, choices = read_head(folder)
+    if given.device is not None:
+        config["runtime"]["device"] = given.device
+    parts = assemble(config, choices=choices, allow_code=given.allow_code)
+    parts.runtime.apply()
+    splits = read_splits(parts)
+    known = {name: entry["sha256"] for name, entry in read_json(folder.data).items()}
+    changes = data_changes(known, {given.split: getattr(splits, given.split).fingerprint})
+    stats = measure(parts, getattr(splits, given.split), folder.checkpoints / f"{given.checkpoint}.pt")
+    numbers = {**stats.summary(), **stats.details()}
+    if given.format == "json":
+        print(json.dumps(numbers, ensure_ascii=False))
+    else:
+        print("\n".join(f"{name:20} {value:.6f}" for name, value in numbers.items() if "/" not in name))
+    for change in changes:
+        print(change, file=sys.stderr)
+    if given.split != "test" or given.checkpoint != "best" or given.format == "json":
+        return 0
+    recorded = [record["scalars"] for record in folder.records() if record.get("split") == "test"]
+    return compare(numbers, recorded[-1]) if recorded else 0
+
+
+def compare(numbers: Mapping[str, float], recorded: Mapping[str, float]) -> int:
+    """Say whether these are the run's own test numbers; 0 if they are."""
+    differing = [name for name, value in recorded.items() if numbers.get(name) != value]
+    if not differing:
+        print("identical to what the run recorded")
+        return 0
+    gap = max(abs(numbers.get(name, math.nan) - recorded[name]) for name in differing)
+    print(f"differs from what the run recorded in {', '.join(differing[:4])} (by {gap:.2g} at most)")
+    return 1

@@ -1,0 +1,168 @@
+"""`dlcourse train`: compose, check, train, test; or go on with a run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlcourse.config.compose import Where, run_hydra
+from dlcourse.config.overrides import Resume, resume_request
+from dlcourse.errors import ConfigError
+
+if TYPE_CHECKING:
+    from dlcourse.folders import RunFolder
+    from dlcourse.run.drive import Outcome
+    from dlcourse.run.prepare import Run
+
+
+def main(argv: list[str]) -> int:
+    """Train what the overrides say; gives the exit code."""
+    request = resume_request(argv)
+    return run_hydra(argv, train) if request is None else resume(request)
+
+
+def train(config: dict[str, Any], where: Where) -> int:
+    """One job: a new run in a folder of its own."""
+    # torch, imported below, takes two seconds: only once the command line is accepted
+    from dlcourse.folders import claim, release
+    from dlcourse.run.drive import drive
+    from dlcourse.run.parts import assemble
+    from dlcourse.run.prepare import prepare, set_start_values, write_head
+
+    parts = assemble(config, choices=where.choices)
+    settings = parts.settings
+    wanted = where.folder if settings.run is None else Path(settings.run).expanduser()
+    folder = claim(Path(settings.runs).expanduser(), group=parts.name, job=where.job, wanted=wanted)
+    try:
+        run = prepare(parts, folder)
+        set_start_values(run, allow_code=True)
+        try:
+            write_head(run, config, overrides=where.overrides)
+        except OSError as error:
+            raise ConfigError(f"{folder.path}: {error.strerror or error}; name another place with runs=") from error
+    except BaseException:
+        release(folder)
+        raise
+    greet(run)
+    return finish(run, drive(run, hyperparameters=hyperparameters(config, where.choices)))
+
+
+def resume(request: Resume) -> int:
+    """Go on with a run in its own folder."""
+    from dlcourse.folders import find_run
+    from dlcourse.run.drive import drive
+    from dlcourse.run.parts import assemble
+    from dlcourse.run.prepare import prepare, read_head, set_start_values, write_config
+    from dlcourse.run.resume import MAY_CHANGE, changed, ends_exactness, flat, restore
+
+    wishes = request.changes
+    folder = find_run(request.run, runs=Path(str(wishes.get("runs", "runs"))).expanduser())
+    config, choices = read_head(folder)
+    config = changed(config, wishes)
+    # what a run folder says never makes code of this folder run unless the user says so
+    allow_code = bool(wishes.get("allow_code", False))
+    parts = assemble(config, choices=choices, allow_code=allow_code)
+    run = prepare(parts, folder)
+    kept, notes = restore(run, anyway=bool(wishes.get("resume_anyway", False)))
+    if run.state.step == 0:
+        set_start_values(run, allow_code=allow_code)
+    for note in notes:
+        print(note)
+    if inexact := ends_exactness(folder, parts, wishes):
+        print(f"from here on not bit for bit what the unbroken run would be: {'; '.join(inexact)}")
+    if any(name in MAY_CHANGE for name, _ in flat(wishes)):
+        write_config(run, config)  # so that resume=latest goes on with what was last asked for
+    greet(run)
+    if run.state.step >= run.plan.steps:
+        print("the run is complete; give it more epochs= to go on")
+    return finish(run, drive(run, hyperparameters=hyperparameters(config, choices), kept=kept))
+
+
+def hyperparameters(config: Mapping[str, Any], choices: Mapping[str, str | None]) -> dict[str, object]:
+    """What TensorBoard's HPARAMS tab compares runs by: the options chosen and every plain value of theirs."""
+    from dlcourse.run.resume import flat
+
+    aside = ("_target_", "resume", "resume_anyway", "allow_code", "runs", "run")
+    values = {
+        name: value
+        for name, value in flat(config)
+        if value is not None and not isinstance(value, list) and name.rpartition(".")[2] not in aside
+    }
+    return {**{group: name for group, name in choices.items() if name is not None}, **values}
+
+
+def greet(run: Run) -> None:
+    """Say what is trained, where, how and for how long."""
+    runtime, plan, parts = run.parts.runtime, run.plan, run.parts
+    weights = sum(parameter.numel() for parameter in run.state.model.parameters())
+    layout = ", channels_last" if runtime.channels_last else ""
+    sizes = " / ".join(f"{len(split):,}" for split in (run.splits.train, run.splits.val, run.splits.test))
+    print(f"model  {parts.choices.get('model')}: {weights:,} weights")
+    print(f"data   {parts.choices.get('data')}: {sizes} to train / validate / test")
+    print(f"on     {runtime.device}, {runtime.precision}{layout}, {runtime.threads} threads")
+    start = f" from step {run.state.step}" if run.state.step else ""
+    print(f"steps  {plan.steps:,}{start}, {plan.clock.steps_per_epoch} an epoch, {parts.settings.batch_size} samples each")
+    print(f"folder {run.folder.path}", flush=True)
+
+
+def finish(run: Run, outcome: Outcome) -> int:
+    """The closing table and what a user wants next."""
+    if outcome.exit_code:
+        print(f"stopped by {outcome.reason} after step {run.state.step}; go on with:")
+        print(f"  dlcourse train resume={shown(run.folder)}")
+        return outcome.exit_code
+    from rich.console import Console
+    from rich.table import Table
+
+    step, _ = run.state.best
+    table = Table(title=f"best of {len(run.state.validations)} validations: step {step} (epoch {run.plan.epoch(step):g})")
+    table.add_column("")
+    table.add_column("validation", justify="right")
+    table.add_column("test", justify="right")
+    best = best_validation(run.folder, step)
+    for name in [name for name in outcome.test if "/" not in name]:
+        table.add_row(name, number(best.get(name)), number(outcome.test[name]))
+    print()
+    Console(highlight=False).print(table)
+    words = {"early_stop": "stopped early: no better validation", "max_minutes": "stopped by max_minutes"}
+    if outcome.reason in words:
+        print(f"{words[outcome.reason]}, at step {run.state.step} of {run.plan.steps}")
+    name = shown(run.folder)
+    print("next:")
+    settings = run.parts.settings
+    runs = settings.runs if settings.run is None else str(run.folder.path.parent)
+    board = "dlcourse board" if runs == "runs" else f"dlcourse board {quoted(runs)}"
+    print(f"  {board:28}  # curves, pictures and hyper-parameters in TensorBoard")
+    print(f"  dlcourse eval run={name}")
+    longer = f"epochs={2 * settings.epochs}" if settings.max_steps is None else f"max_steps={2 * settings.max_steps}"
+    print(f"  dlcourse train resume={name} {longer}")
+    return 0
+
+
+def best_validation(folder: RunFolder, step: int) -> dict[str, float]:
+    """The numbers of the validation at `step`, as metrics.jsonl has them."""
+    records = [record for record in folder.records() if record.get("split") == "val" and record.get("step") == step]
+    return records[-1]["scalars"] if records else {}
+
+
+def number(value: float | None) -> str:
+    """A number as the closing table shows it."""
+    return "" if value is None else f"{value:.4f}"
+
+
+def shown(folder: RunFolder) -> str:
+    """How the user names this run on a command line in this folder."""
+    return quoted(folder.path.relative_to("runs").as_posix() if in_runs(folder) else str(folder.path))
+
+
+def in_runs(folder: RunFolder) -> bool:
+    """Whether it is runs/GROUP/TIME, where every command looks by itself."""
+    return len(folder.path.parts) == 3 and folder.path.parts[0] == "runs"
+
+
+def quoted(text: str) -> str:
+    """`text` as a shell takes it; letters of any language need no quotes."""
+    return shlex.quote(text) if re.search(r"[^\w@%+=:,./-]", text) else text

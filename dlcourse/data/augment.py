@@ -1,0 +1,154 @@
+"""Random crop, flip and cutout for whole uint8 batches, the same on CPU and CUDA.
+
+Crop and flip follow torchvision's RandomCrop and RandomHorizontalFlip; cutout follows DeVries & Taylor 2017
+(arXiv:1708.04552). Random numbers are hashes, not a stream: number k of sample i in epoch e is
+
+    finalise(finalise(finalise(i ^ low) ^ high) + k * 0x9E3779B9)        (all modulo 2^32)
+
+where (high, low) are the halves of `mix(seed, e)` and `finalise` is MurmurHash3's 32-bit finaliser. So a sample's
+crop does not depend on what else is in the batch, on the device or on what was drawn before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from dlcourse.data.base import Draw, mix
+
+_MASK = 0xFFFFFFFF
+# MurmurHash3's multipliers less 2^32: equal modulo 2^32, and small enough that no int64 product overflows.
+_MULTIPLIERS = (0x85EBCA6B - 2**32, 0xC2B2AE35 - 2**32)
+_GOLDEN = 0x9E3779B9
+_TOP, _LEFT, _FLIP, _ROW, _COLUMN = range(5)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What training sees of an image instead of the image itself.
+
+    Args:
+        crop_padding: Black pixels added on every side before a window of the old size is cut at random; 0 is off.
+        flip: Whether half of the images are mirrored left to right.
+        cutout: Side in pixels of a square that is blanked around a random centre; 0 is off.
+    """
+
+    crop_padding: int = 0
+    flip: bool = False
+    cutout: int = 0
+
+    def __post_init__(self) -> None:
+        if self.crop_padding < 0:
+            raise ValueError(f"crop_padding must be 0 or more pixels, not {self.crop_padding}")
+        if self.cutout < 0:
+            raise ValueError(f"cutout must be 0 or more pixels, not {self.cutout}")
+
+
+NO_AUGMENTATION = Augmentation()
+
+
+def augment(images: Tensor, indices: Tensor, *, augmentation: Augmentation, draw: Draw, fill: Tensor) -> Tensor:
+    """The images as training sees them in this epoch.
+
+    Args:
+        images: uint8 [B, H, W, C], contiguous.
+        indices: int64 [B] on the images' device, where each image stands in its split.
+        augmentation: what is done.
+        draw: names the random numbers.
+        fill: uint8 [C], the colour of the cutout square.
+
+    Returns:
+        uint8 [B, H, W, C], contiguous.
+    """
+    if augmentation == NO_AUGMENTATION:
+        return images
+    height, width = images.shape[1:3]
+    bits = random_bits(indices, draw=draw, count=5)
+    if padding := augmentation.crop_padding:
+        offsets = below(bits[_TOP : _LEFT + 1], 2 * padding + 1)
+        images = crop(images, top=offsets[0], left=offsets[1], padding=padding)
+    if augmentation.flip:
+        images = flip(images, mirrored=below(bits[_FLIP], 2))
+    if size := augmentation.cutout:
+        row, column = below(bits[_ROW], height), below(bits[_COLUMN], width)
+        images = cut_out(images, row=row, column=column, size=size, fill=fill)
+    return images
+
+
+def random_bits(indices: Tensor, *, draw: Draw, count: int) -> Tensor:
+    """Int64 [count, B] of whole numbers 0 to 2^32 - 1; `indices` is int64 [B], below 2^32."""
+    key = mix(draw.seed, draw.epoch)
+    sample = _finalise(_finalise(indices ^ (key & _MASK)) ^ (key >> 32))
+    steps = torch.arange(count, device=indices.device).unsqueeze(1) * _GOLDEN
+    return _finalise((sample + steps) & _MASK)
+
+
+def _finalise(number: Tensor) -> Tensor:
+    """MurmurHash3's fmix32 (Appleby 2011, public domain), a bijection of 0 to 2^32 - 1."""
+    number = (number ^ (number >> 16)) * _MULTIPLIERS[0] & _MASK
+    number = (number ^ (number >> 13)) * _MULTIPLIERS[1] & _MASK
+    return number ^ (number >> 16)
+
+
+def below(bits: Tensor, bound: int) -> Tensor:
+    """Whole numbers 0 to bound - 1 from 32 random bits each; the bias is at most bound / 2^32."""
+    return bits * bound >> 32
+
+
+def crop(images: Tensor, *, top: Tensor, left: Tensor, padding: int) -> Tensor:
+    """Windows of the images' own size out of the images with a black border.
+
+    Args:
+        images: uint8 [B, H, W, C].
+        top: int64 [B], the window's first row in the padded image, 0 to 2 * padding.
+        left: int64 [B], its first column.
+        padding: width of the border in pixels.
+    """
+    count, height, width, channels = images.shape
+    tall, wide = height + 2 * padding, width + 2 * padding
+    padded = images.new_zeros(count, tall, wide, channels)
+    padded[:, padding:-padding, padding:-padding] = images
+    # Row r of `windows` is the run of `width` pixels that starts at pixel r: a crop is then B * H copies of whole
+    # runs. Measured for 128 CIFAR images: 0.05 ms; indexing pixel by pixel 2.5 ms, grouping by offset 2.9 ms.
+    windows = padded.view(-1).as_strided((count * tall * wide - width + 1, width * channels), (channels, 1))
+    first = (torch.arange(count, device=images.device) * tall + top) * wide + left
+    starts = first.unsqueeze(1) + torch.arange(height, device=images.device) * wide
+    return windows.index_select(0, starts.view(-1)).view(images.shape)
+
+
+def flip(images: Tensor, *, mirrored: Tensor) -> Tensor:
+    """The images uint8 [B, H, W, C], mirrored left to right where `mirrored` (int64 [B]) is 1."""
+    count = len(images)
+    # torch has a fast flip for channels-last images, which is what [B, H, W, C] is when seen as [B, C, H, W];
+    # choosing by index_select costs a tenth of torch.where and, unlike a boolean mask, never waits for the GPU.
+    turned = images.permute(0, 3, 1, 2).flip(-1).permute(0, 2, 3, 1)
+    both = torch.cat([images, turned]).view(2 * count, -1)
+    chosen = torch.arange(count, device=images.device) + mirrored * count
+    return both.index_select(0, chosen).view(images.shape)
+
+
+def cut_out(images: Tensor, *, row: Tensor, column: Tensor, size: int, fill: Tensor) -> Tensor:
+    """The images with a square painted over, clipped at the border.
+
+    Args:
+        images: uint8 [B, H, W, C].
+        row: int64 [B], the square's centre; it covers rows row - size // 2 to row - size // 2 + size - 1.
+        column: int64 [B], likewise.
+        size: side of the square in pixels.
+        fill: uint8 [C], its colour.
+    """
+    height, width, channels = images.shape[1:]
+    down = torch.arange(height, device=images.device) - (row - size // 2).unsqueeze(1)
+    across = torch.arange(width, device=images.device) - (column - size // 2).unsqueeze(1)
+    across = across.repeat_interleave(channels, dim=1)
+    inside = _within(down, size).unsqueeze(2) * _within(across, size).unsqueeze(1)
+    # Byte arithmetic modulo 256, exact for 0 and 1: a fifth of the time of torch.where on broadcast booleans.
+    rows = images.view(-1, height, width * channels)
+    return (rows + inside * (fill.repeat(width) - rows)).view(images.shape)
+
+
+def _within(offset: Tensor, size: int) -> Tensor:
+    """uint8: 1 where 0 <= offset < size."""
+    return ((offset >= 0) & (offset < size)).to(torch.uint8)

@@ -1,0 +1,198 @@
+"""Run folders: how one is claimed, and how a user's word for a run finds its folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from dlcourse.errors import ConfigError, RunError, suggestion
+from dlcourse.files import write_json
+
+MARK = "config.yaml"  # what makes a folder a run's
+STAMP = "%Y-%m-%d_%H-%M-%S-%f"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where everything that a run leaves behind stands."""
+
+    path: Path
+    made: tuple[Path, ...] = ()  # the folders that `claim` made for it, innermost first
+
+    @property
+    def config(self) -> Path:
+        return self.path / MARK
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def timing(self) -> Path:
+        return self.path / "timing.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def figures(self) -> Path:
+        return self.path / "figures"
+
+    @property
+    def predictions(self) -> Path:
+        return self.path / "predictions.npz"
+
+    @property
+    def data(self) -> Path:
+        return self.path / "data.json"
+
+    @property
+    def status(self) -> Path:
+        return self.path / "status.json"
+
+    def set_status(self, state: str, *, exit_code: int | None = None) -> None:
+        """Say in status.json how the run stands: running, done, failed or interrupted."""
+        now = datetime.now().astimezone().isoformat(timespec="seconds")
+        started = self.read_status().get("started", now) if state != "running" else now
+        write_json(
+            self.status,
+            {
+                "state": state,
+                "pid": os.getpid(),
+                "host": socket.gethostname(),
+                "exit_code": exit_code,
+                "started": started,
+                "changed": now,
+            },
+        )
+
+    def read_status(self) -> dict[str, Any]:
+        """What status.json says; empty if it is missing or damaged."""
+        try:
+            status = json.loads(self.status.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return status if isinstance(status, dict) else {}
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """The lines of metrics.jsonl; a last line that was cut off is left out."""
+        if not self.metrics.exists():
+            return
+        with self.metrics.open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                try:
+                    record = json.loads(line)
+                except ValueError:
+                    continue
+                if isinstance(record, dict):
+                    yield record
+
+
+def claim(runs: Path, *, group: str, job: int | None = None, wanted: Path | None = None) -> RunFolder:
+    """Make a new run folder that no other process can have: `wanted`, or RUNS/GROUP/TIME (in a sweep with the job).
+
+    Raises:
+        ConfigError: it cannot be made, or `wanted` is there already and not empty.
+    """
+    try:
+        if wanted is not None:
+            made = missing(wanted)
+            wanted.mkdir(parents=True, exist_ok=True)
+            folder = RunFolder(wanted, made)
+            try:
+                if any(wanted.iterdir()):
+                    raise FileExistsError
+                folder.status.touch(exist_ok=False)  # of two processes only one makes it
+            except FileExistsError:
+                raise ConfigError(
+                    f"{wanted}: this folder is not empty; name another, or go on with resume={wanted}"
+                ) from None
+            return folder
+        while True:
+            stamp = datetime.now().strftime(STAMP)
+            path = runs / group / (stamp if job is None else f"{stamp}_{job}")
+            made = (path, *missing(path.parent))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                path.mkdir()
+            except FileExistsError:
+                continue  # another process claimed this very microsecond
+            return RunFolder(path, made)
+    except OSError as error:
+        place = wanted or runs / group
+        raise ConfigError(f"{place}: a run folder cannot be made there ({error.strerror}); name another with runs=") from error
+
+
+def missing(path: Path) -> tuple[Path, ...]:
+    """`path` and the folders above it that are not there, innermost first."""
+    return tuple(folder for folder in (path, *path.parents) if not folder.exists())
+
+
+def release(folder: RunFolder) -> None:
+    """Take back a folder in which nothing was trained, and the parents that were made for it alone."""
+    for path in sorted(folder.path.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    for path in folder.made:
+        try:
+            path.rmdir()
+        except OSError:
+            return  # somebody else's things stand there
+
+
+def find_run(word: str, *, runs: Path) -> RunFolder:
+    """The run that `word` names: a path, MODEL-DATA/TIME or a unique end of it, or `latest`.
+
+    Raises:
+        RunError: there is none, or more than one.
+    """
+    path = Path(os.path.expanduser(word))  # Path.expanduser raises where there is no such user
+    if (path / MARK).is_file():
+        return RunFolder(path)
+    if path.exists():
+        raise NoSuchRun(f"{word}: this is no run; a run folder holds {MARK}")
+    known = list(all_runs(runs))
+    if not known:
+        raise NoSuchRun(f"{word}: there are no runs in {runs}; name the folder with runs=, or give a path")
+    if word == "latest":
+        return max(known, key=begun)
+    found = [folder for folder in known if f"/{folder.path.relative_to(runs).as_posix()}".endswith(f"/{word}".rstrip("/"))]
+    found = found or [folder for folder in known if folder.path.name.endswith(word)]
+    if len(found) > 1:
+        names = ", ".join(folder.path.relative_to(runs).as_posix() for folder in found[:4])
+        raise NoSuchRun(f"{word}: {len(found)} runs end so ({names}); give more of the name")
+    if not found:
+        names = [folder.path.relative_to(runs).as_posix() for folder in known]
+        raise NoSuchRun(f"{word}: there is no such run in {runs}{suggestion(word, names, most=3)}")
+    return found[0]
+
+
+def begun(folder: RunFolder) -> str:
+    """When a run began, in the form of its folder's name; of a folder with a name of its own, when config.yaml did."""
+    if re.match(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d-\d{6}", folder.path.name):
+        return folder.path.name
+    return datetime.fromtimestamp(folder.config.stat().st_mtime).strftime(STAMP)
+
+
+class NoSuchRun(RunError):
+    """A word that names no run, or several."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__(*problems, exit_code=2)
+
+
+def all_runs(runs: Path) -> Iterator[RunFolder]:
+    """Every run folder below `runs`, two levels deep at most, hidden ones left out."""
+    for depth in ("*", "*/*"):
+        for mark in sorted(runs.glob(f"{depth}/{MARK}")):
+            if not any(part.startswith(".") for part in mark.relative_to(runs).parts):
+                yield RunFolder(mark.parent)
+
+

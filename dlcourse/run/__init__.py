@@ -1,0 +1,1 @@
+"""A run: its parts put together, its events driven into observers, its folder."""

@@ -1,0 +1,132 @@
+"""From checked parts to a run that can start: data read, start values set, folder written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import nn
+
+from dlcourse.config.build import call
+from dlcourse.data.base import Splits, mix
+from dlcourse.errors import CheckpointError
+from dlcourse.files import write_json, write_text
+from dlcourse.folders import RunFolder
+from dlcourse.run.environment import environment
+from dlcourse.run.parts import Parts
+from dlcourse.training.average import Average
+from dlcourse.training.plan import Plan
+from dlcourse.training.state import State
+
+CHOICES = "choices"  # the key of config.yaml under which the chosen options stand
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything that training needs, put together; its folder is claimed."""
+
+    parts: Parts
+    folder: RunFolder
+    splits: Splits
+    plan: Plan
+    state: State
+    fingerprints: Mapping[str, str]
+
+
+def prepare(parts: Parts, folder: RunFolder) -> Run:
+    """Read the data, place everything on the device, and set up the state before step 0.
+
+    Raises:
+        DataError: the data cannot be read.
+        ConfigError: the device cannot compute this model in this precision.
+    """
+    runtime, settings = parts.runtime, parts.settings
+    runtime.apply()
+    splits = read_splits(parts)
+    model = parts.model.to(runtime.place, memory_format=runtime.memory_format)
+    _rehearse(parts, splits, model)
+    plan = Plan.make(settings, steps_per_epoch=splits.train.steps(settings.batch_size))
+    state = State(
+        model=model,
+        optimizer=parts.optimizer,
+        schedule=parts.schedule(plan.clock),
+        scaler=runtime.scaler(),
+        average=Average(model, decay=settings.ema) if settings.ema else None,
+    )
+    fingerprints = {name: getattr(splits, name).fingerprint for name in ("train", "val", "test")}
+    return Run(parts, folder, splits, plan, state, fingerprints)
+
+
+def _rehearse(parts: Parts, splits: Splits, model: nn.Module) -> None:
+    """Try a step on two samples, or on one if that is all that a micro-batch holds."""
+    smallest = min(parts.settings.batch_size, len(splits.train)) // parts.settings.accumulate
+    batch = splits.train.fetch(torch.arange(min(2, max(1, smallest))))
+    parts.runtime.rehearse(model, lambda twin: parts.task.loss(twin, batch))
+
+
+def read_splits(parts: Parts) -> Splits:
+    """The data set's splits on the run's device."""
+    runtime, read = parts.runtime, parts.data.load()
+    moved = {
+        name: getattr(read, name).to(runtime.place, memory_format=runtime.memory_format)
+        for name in ("train", "val", "test")
+    }
+    return Splits(**moved)
+
+
+def set_start_values(run: Run, *, allow_code: bool) -> None:
+    """Call what `init=` lists, in order, once; a resumed run never does."""
+    generator = torch.Generator().manual_seed(mix(run.parts.settings.seed, 1))
+    for number, node in enumerate(run.parts.init):
+        call(node, run.state.model, run.splits.train, generator, at=f"init.{number}", facts={}, allow_code=allow_code)
+    if run.state.average is not None:
+        run.state.average.model.load_state_dict(run.state.model.state_dict())
+
+
+def write_head(run: Run, config: Mapping[str, Any], *, overrides: list[str]) -> None:
+    """Write what is known before the first step: config, overrides, environment, data."""
+    parts, folder = run.parts, run.folder
+    write_config(run, config)
+    write_text(folder.path / "overrides.txt", "".join(f"{word}\n" for word in overrides))
+    write_json(folder.path / "environment.json", environment(parts.runtime))
+    sizes = {name: {"items": len(getattr(run.splits, name)), "sha256": sha} for name, sha in run.fingerprints.items()}
+    write_json(folder.data, sizes)
+
+
+def write_config(run: Run, config: Mapping[str, Any]) -> None:
+    """Write config.yaml: the config with what `auto` chose, and the options chosen."""
+    known = [name for name in config["runtime"] if name != "_target_"]
+    runtime = {**config["runtime"], **{name: getattr(run.parts.runtime, name) for name in known}}
+    resolved = {**config, "runtime": runtime, CHOICES: dict(run.parts.choices)}
+    write_text(run.folder.config, yaml.safe_dump(resolved, allow_unicode=True, sort_keys=False))
+
+
+def read_head(folder: RunFolder) -> tuple[dict[str, Any], dict[str, str | None]]:
+    """The config that a run was started with, and the options that it chose.
+
+    Raises:
+        CheckpointError: config.yaml is damaged.
+    """
+    try:
+        config = yaml.safe_load(folder.config.read_text(encoding="utf-8"))
+        choices = config.pop(CHOICES)
+    except (OSError, ValueError, yaml.YAMLError, KeyError, AttributeError, TypeError) as error:
+        raise CheckpointError(f"{folder.config}: damaged ({type(error).__name__}); the run cannot be built again") from error
+    groups = ("task", "optimizer", "scheduler", "runtime", "data", "model")
+    if not isinstance(choices, dict) or not all(isinstance(config.get(group), dict) for group in groups):
+        raise CheckpointError(f"{folder.config}: damaged (a group is missing); the run cannot be built again")
+    return config, choices
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a run folder; empty if the file is missing or damaged."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

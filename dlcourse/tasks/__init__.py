@@ -1,0 +1,1 @@
+"""Tasks: what is minimised, what is counted, what is shown."""

@@ -1,0 +1,116 @@
+"""Checkpoints: tensors and plain data, written so that a kill at any moment loses none that was whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dlcourse.errors import CheckpointError, UserError
+from dlcourse.files import replace_file, sync_folder
+
+FORMAT = 1  # raised when what a checkpoint holds changes its meaning
+ZIP = b"PK\x03\x04"
+KEYS = frozenset(
+    {"format", "step", "model", "ema", "optimizer", "scheduler", "scaler", "losses", "best", "skipped", "history_bytes", "data"}
+)
+
+
+def save(folder: Path, content: Mapping[str, Any], *, keep: int, best: bool) -> None:
+    """Write `content` as last.pt, moving the ones before it down to previous.pt, previous-2.pt, ...; also as best.pt.
+
+    Args:
+        folder: the run's checkpoints folder.
+        content: what `State.state_dict` gave, and what else the run keeps.
+        keep: how many older checkpoints stay beside last.pt and best.pt.
+        best: whether this is the best by validation so far.
+    """
+    folder.mkdir(exist_ok=True)
+    fresh = folder / "fresh.pt"
+    replace_file(fresh, lambda beside: torch.save({"format": FORMAT, **content}, beside))
+    if best:
+        replace_file(folder / "best.pt", lambda beside: twin(fresh, beside))
+    names = newest_names(keep)
+    for older, newer in zip(reversed(names), reversed(names[:-1]), strict=False):
+        if (folder / newer).exists():
+            os.replace(folder / newer, folder / older)
+    os.replace(fresh, folder / "last.pt")
+    sync_folder(folder)
+
+
+def twin(source: Path, target: Path) -> None:
+    """A second name for a file that is never changed in place, or a copy where the file system has no such names."""
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def newest_names(keep: int) -> list[str]:
+    """File names, newest first: last.pt and `keep` older ones."""
+    return ["last.pt", "previous.pt", *(f"previous-{number}.pt" for number in range(2, keep + 1))][: keep + 1]
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read one checkpoint onto the CPU; only tensors and plain data are ever read.
+
+    Raises:
+        CheckpointError: missing, damaged, of another format, or not a checkpoint of this program.
+    """
+    try:
+        with path.open("rb") as file:
+            if file.read(len(ZIP)) != ZIP:  # torch would read it as a bare pickle
+                raise CheckpointError(f"{path}: damaged, or not a checkpoint (no zip archive)")
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: there is no such checkpoint") from None
+    except UserError:
+        raise
+    except Exception as error:  # noqa: BLE001  a damaged archive makes the unpickler raise almost anything
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CheckpointError(f"{path}: damaged, or not a checkpoint ({reason})") from error
+    if not isinstance(content, dict) or "format" not in content:
+        raise CheckpointError(f"{path}: not a checkpoint of dlcourse")
+    if not isinstance(content["format"], int):
+        raise CheckpointError(f"{path}: not a checkpoint of dlcourse (format {content['format']!r})")
+    if content["format"] != FORMAT:
+        age = "a newer" if content["format"] > FORMAT else "an older"
+        raise CheckpointError(
+            f"{path}: checkpoint format {content['format']}, of {age} dlcourse; this one reads format {FORMAT}"
+        )
+    if lacking := sorted(KEYS - content.keys()):
+        raise CheckpointError(f"{path}: incomplete, it lacks {', '.join(lacking)}")
+    return content
+
+
+def newest(folder: Path) -> tuple[dict[str, Any] | None, list[str]]:
+    """The checkpoint with the most steps that can be read, or None; and what was wrong with damaged ones.
+
+    Raises:
+        CheckpointError: there are checkpoints, but none can be read.
+    """
+    found: list[dict[str, Any]] = []
+    damaged: list[str] = []
+    for path in candidates(folder):
+        try:
+            found.append(load(path))
+        except CheckpointError as error:
+            damaged.extend(error.problems)
+        else:
+            if path.name in ("fresh.pt", "last.pt"):
+                break  # nothing older has more steps
+    if damaged and not found:
+        raise CheckpointError(*damaged)
+    return max(found, key=lambda content: content["step"], default=None), damaged
+
+
+def candidates(folder: Path) -> Iterator[Path]:
+    """Checkpoint files, likely newest first."""
+    files = [path for path in folder.glob("*.pt") if not path.name.startswith(".")]
+    rank = {"fresh.pt": 0, "last.pt": 1, "previous.pt": 2}
+    yield from sorted(files, key=lambda path: (rank.get(path.name, 3), path.name))

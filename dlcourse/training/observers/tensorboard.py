@@ -1,0 +1,82 @@
+"""TensorBoard: scalars, pictures, curves and hyper-parameters of one run in its one folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from torch.utils.tensorboard.summary import hparams
+from torch.utils.tensorboard.writer import SummaryWriter
+
+from dlcourse.media import Media, Picture, PrecisionRecall
+from dlcourse.training.events import Event, Record
+
+PLAIN = frozenset({"lr", "grad_norm", "loss_scale", "skipped"})  # of training alone, so without `train/` before
+
+
+class TensorBoard:
+    """Writes events into `folder`; after a resume what stands there from the checkpoint's step on is purged.
+
+    That step's own records have to be written again: a killed process may have written the test's beside them.
+
+    Args:
+        folder: the run folder.
+        settings: hyper-parameters by dotted name, for the HPARAMS tab.
+        metrics: the scalars that the tab compares, such as "val/accuracy".
+        resumed_at: the checkpoint's step, None for a new run.
+    """
+
+    def __init__(
+        self, folder: Path, *, settings: Mapping[str, object], metrics: list[str], resumed_at: int | None = None
+    ) -> None:
+        self._writer = SummaryWriter(str(folder), purge_step=resumed_at)
+        # add_hparams would open a second run folder; the same three summaries fit into this one.
+        values = {name: plain(value) for name, value in settings.items()}
+        experiment, start, self._end = hparams(values, dict.fromkeys(metrics, 0.0))
+        file = self._writer._get_file_writer()
+        file.add_summary(experiment)
+        file.add_summary(start)
+
+    def __call__(self, event: Event) -> None:
+        if not isinstance(event, Record):
+            return
+        for name, value in event.scalars.items():
+            tag = name if name in PLAIN else f"{event.split}/{name}"
+            self._writer.add_scalar(tag, value, event.step, new_style=True)
+        if event.split == "train":
+            for name, value in event.timing.items():
+                self._writer.add_scalar(name, value, event.step, new_style=True)
+        self._writer.flush()
+
+    def show(self, media: Mapping[str, Media], *, step: int) -> None:
+        """Pictures under IMAGES, precision-recall curves under PR CURVES."""
+        for name, item in media.items():
+            match item:
+                case Picture():
+                    self._writer.add_image(name, render(item), step, dataformats="HWC")
+                case PrecisionRecall():
+                    self._writer.add_pr_curve(name, item.hits, item.scores, step)
+
+    def close(self) -> None:
+        self._writer.close()
+
+    def finish(self) -> None:
+        """Mark the run as ended in the HPARAMS tab."""
+        self._writer._get_file_writer().add_summary(self._end)
+
+
+def plain(value: object) -> bool | int | float | str:
+    """A value as the HPARAMS tab can filter it: numbers as they are, everything else in words."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    return str(value)
+
+
+def render(picture: Picture) -> np.ndarray:
+    """The figure's pixels, uint8 [H, W, 3]."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(picture.draw())
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()

@@ -1,0 +1,112 @@
+"""The completer that a shell asks, and the scripts that ask it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import dlcourse
+from dlcourse import cli
+from dlcourse.commands import COMMANDS
+from dlcourse.commands.completion import complete
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("dlcourse tr", ["train"]),
+        ("dlcourse train opt", ["optimizer=", "optimizer."]),
+        ("dlcourse train model=res", ["model=resnet18"]),
+        ("dlcourse train -m model=lenet5,res", ["model=lenet5,resnet18"]),
+        ("dlcourse train optimizer.mom", ["optimizer.momentum="]),
+        ("dlcourse train optimizer=adamw optimizer.be", ["optimizer.betas="]),
+        ("dlcourse train model=lenet5 optimizer.be", ["optimizer.betas="]),
+        ("dlcourse train optimizer.nesterov=", ["optimizer.nesterov=true", "optimizer.nesterov=false"]),
+        ("dlcourse train on_nonfinite=s", ["on_nonfinite=stop", "on_nonfinite=skip"]),
+        ("dlcourse train resume_anyway=t", ["resume_anyway=true"]),
+        ("dlcourse train check", ["checkpoint."]),
+        ("dlcourse train ++epo", ["++epochs="]),
+        ("dlcourse train run=", []),
+        ("dlcourse train run=/home/a", []),
+        ("dlcourse train --cf", ["--cfg"]),
+        ("dlcourse train --cfg j", ["job"]),
+        ("dlcourse list mod", ["model"]),
+        ("dlcourse explain optimizer.l", ["optimizer.lr"]),
+        ("dlcourse completion ba", ["bash"]),
+        ("dlcourse completion shell=f", ["shell=fish"]),
+        ("dlcourse list group=", []),
+        ("dlcourse nonsense ", []),
+        ("python -m dlcourse train sche", ["scheduler=", "scheduler."]),
+        ("dlcourse train 'run=a b' epo", ["epochs="]),
+        ("dlcourse train 'run=a b", []),
+    ],
+)
+def test_a_word_is_completed(line: str, words: list[str]) -> None:
+    assert complete(line) == words
+
+
+def test_the_first_word_is_a_command() -> None:
+    assert complete("dlcourse ") == [*COMMANDS, "--help", "--version"]
+
+
+def test_the_users_own_options_are_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "configs" / "model").mkdir(parents=True)
+    path = tmp_path / "configs" / "model" / "mynet.yaml"
+    path.write_text("# my net\n_target_: mynet.MyNet\nhidden: 4\n", encoding="utf-8")
+    assert complete("dlcourse train model=my") == ["model=mynet"]
+    assert complete("dlcourse train model=mynet model.hi") == ["model.hidden="]
+    path.write_text("a: [1\nb: 2", encoding="utf-8")
+    assert complete("dlcourse train model=mynet epo") == ["epochs="]  # a broken file completes the rest
+
+
+@pytest.mark.parametrize("argv", [["completion", "bash"], ["-sc", "install=bash"], ["train", "-sc", "install=bash"]])
+def test_hydras_spelling_prints_the_same_script(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(argv) == 0
+    assert "complete -o default -F _dlcourse dlcourse" in capsys.readouterr().out
+
+
+def test_hydras_query_is_answered(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("COMP_LINE", "dlcourse train model=res and more")
+    monkeypatch.setenv("COMP_POINT", "24")
+    assert cli.main(["train", "-sc", "query=bash"]) == 0
+    assert capsys.readouterr().out == "model=resnet18\n"
+
+
+def test_an_unknown_shell_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["completion", "tcsh"]) == 2
+    assert "shell must be bash, zsh or fish, not 'tcsh'" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(shutil.which("bash") is None or os.name == "nt", reason="no bash")
+@pytest.mark.parametrize(
+    ("line", "cut", "whole"),
+    [
+        ("dlcourse train mod", ["model=", "model."], None),
+        # bash replaces what stands after the last `=` where it splits words there
+        ("dlcourse train model=res", ["resnet18"], ["model=resnet18"]),
+        ("dlcourse train model=lenet5,r", ["lenet5,resnet18"], ["model=lenet5,resnet18"]),
+        ("dlcourse train epochs=3 on_nonfinite=st", ["stop"], ["on_nonfinite=stop"]),
+    ],
+)
+def test_bash_is_given_what_it_puts_in_place(
+    tmp_path: Path, line: str, cut: list[str], whole: list[str] | None
+) -> None:
+    program = tmp_path / "dlcourse"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m dlcourse "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+    for breaks, expected in ((" =:", cut), (" ", whole or cut)):
+        script = f"""
+            eval "$("{program}" completion bash)"
+            COMP_WORDBREAKS='{breaks}' COMP_LINE='{line}' COMP_POINT={len(line)} COMP_WORDS=("{program}") COMP_CWORD=1
+            _dlcourse
+            printf '%s\\n' "${{COMPREPLY[@]}}"
+        """
+        environment = os.environ | {"PYTHONPATH": str(Path(dlcourse.__file__).parents[1])}
+        answer = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=True)
+        assert answer.stdout.split() == expected
