@@ -18,7 +18,7 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
         write(beside)
         with beside.open("rb+") as file:
             os.fsync(file.fileno())
-        os.replace(beside, path)
+        beside.replace(path)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise

@@ -107,14 +107,8 @@ def claim(runs: Path, *, group: str, job: int | None = None, wanted: Path | None
             made = missing(wanted)
             wanted.mkdir(parents=True, exist_ok=True)
             folder = RunFolder(wanted, made)
-            try:
-                if any(wanted.iterdir()):
-                    raise FileExistsError
-                folder.status.touch(exist_ok=False)  # of two processes only one makes it
-            except FileExistsError:
-                raise ConfigError(
-                    f"{wanted}: this folder is not empty; name another, or go on with resume={wanted}"
-                ) from None
+            if any(wanted.iterdir()) or not is_first(folder.status):
+                raise ConfigError(f"{wanted}: this folder is not empty; name another, or go on with resume={wanted}")
             return folder
         while True:
             stamp = datetime.now().strftime(STAMP)
@@ -128,7 +122,17 @@ def claim(runs: Path, *, group: str, job: int | None = None, wanted: Path | None
             return RunFolder(path, made)
     except OSError as error:
         place = wanted or runs / group
-        raise ConfigError(f"{place}: a run folder cannot be made there ({error.strerror}); name another with runs=") from error
+        reason = error.strerror or error
+        raise ConfigError(f"{place}: a run folder cannot be made there ({reason}); name another with runs=") from error
+
+
+def is_first(path: Path) -> bool:
+    """Whether this process made the file `path`, which only one can."""
+    try:
+        path.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
 
 
 def missing(path: Path) -> tuple[Path, ...]:
@@ -153,7 +157,7 @@ def find_run(word: str, *, runs: Path) -> RunFolder:
     Raises:
         RunError: there is none, or more than one.
     """
-    path = Path(os.path.expanduser(word))  # Path.expanduser raises where there is no such user
+    path = Path(os.path.expanduser(word))  # noqa: PTH111  Path.expanduser raises where there is no such user
     if (path / MARK).is_file():
         return RunFolder(path)
     if path.exists():
@@ -163,7 +167,9 @@ def find_run(word: str, *, runs: Path) -> RunFolder:
         raise NoSuchRun(f"{word}: there are no runs in {runs}; name the folder with runs=, or give a path")
     if word == "latest":
         return max(known, key=begun)
-    found = [folder for folder in known if f"/{folder.path.relative_to(runs).as_posix()}".endswith(f"/{word}".rstrip("/"))]
+    found = [
+        folder for folder in known if f"/{folder.path.relative_to(runs).as_posix()}".endswith(f"/{word}".rstrip("/"))
+    ]
     found = found or [folder for folder in known if folder.path.name.endswith(word)]
     if len(found) > 1:
         names = ", ".join(folder.path.relative_to(runs).as_posix() for folder in found[:4])
@@ -194,5 +200,3 @@ def all_runs(runs: Path) -> Iterator[RunFolder]:
         for mark in sorted(runs.glob(f"{depth}/{MARK}")):
             if not any(part.startswith(".") for part in mark.relative_to(runs).parts):
                 yield RunFolder(mark.parent)
-
-

@@ -64,7 +64,7 @@ def version(package: str) -> str | None:
 
 
 def write(path: Path, results: dict[str, object]) -> None:
-    """Put results beside those of other benchmarks that an earlier call wrote; each says when and where it was taken."""
+    """Put results beside those of other benchmarks that an earlier call wrote; each says where it was taken."""
     before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(before | results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -76,7 +76,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(BENCHMARKS)}; all if none is named")
     parser.add_argument("--quick", action="store_true", help="see that everything runs; the numbers mean nothing")
     parser.add_argument("--repetitions", type=int, default=None, help="rounds of every arm (7; 2 with --quick)")
-    parser.add_argument("--out", type=Path, default=None, help=f"where numbers go ({RESULTS.name}; nowhere with --quick)")
+    parser.add_argument(
+        "--out", type=Path, default=None, help=f"where numbers go ({RESULTS.name}; nowhere with --quick)"
+    )
     asked = parser.parse_args(argv)
     if unknown := [name for name in asked.names if name not in BENCHMARKS]:
         parser.error(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")

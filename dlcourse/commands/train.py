@@ -81,15 +81,21 @@ def resume(request: Resume) -> int:
     return finish(run, drive(run, hyperparameters=hyperparameters(config, choices), kept=kept))
 
 
+MECHANICS = frozenset({
+    "allow_code", "checkpoint.every_minutes", "checkpoint.every_steps", "checkpoint.keep", "data.download", "data.root",
+    "data.workers", "log_every", "resume", "resume_anyway", "run", "runs",
+})  # fmt: skip
+"""Settings that change no result, or say where things lie."""
+
+
 def hyperparameters(config: Mapping[str, Any], choices: Mapping[str, str | None]) -> dict[str, object]:
     """What TensorBoard's HPARAMS tab compares runs by: the options chosen and every plain value of theirs."""
     from dlcourse.run.resume import flat
 
-    aside = ("_target_", "resume", "resume_anyway", "allow_code", "runs", "run")
     values = {
         name: value
         for name, value in flat(config)
-        if value is not None and not isinstance(value, list) and name.rpartition(".")[2] not in aside
+        if value is not None and not isinstance(value, list) and name not in MECHANICS and not name.endswith("_target_")
     }
     return {**{group: name for group, name in choices.items() if name is not None}, **values}
 
@@ -104,7 +110,9 @@ def greet(run: Run) -> None:
     print(f"data   {parts.choices.get('data')}: {sizes} to train / validate / test")
     print(f"on     {runtime.device}, {runtime.precision}{layout}, {runtime.threads} threads")
     start = f" from step {run.state.step}" if run.state.step else ""
-    print(f"steps  {plan.steps:,}{start}, {plan.clock.steps_per_epoch} an epoch, {parts.settings.batch_size} samples each")
+    print(
+        f"steps  {plan.steps:,}{start}, {plan.clock.steps_per_epoch} an epoch, {parts.settings.batch_size} samples each"
+    )
     print(f"folder {run.folder.path}", flush=True)
 
 
@@ -118,7 +126,9 @@ def finish(run: Run, outcome: Outcome) -> int:
     from rich.table import Table
 
     step, _ = run.state.best
-    table = Table(title=f"best of {len(run.state.validations)} validations: step {step} (epoch {run.plan.epoch(step):g})")
+    table = Table(
+        title=f"best of {len(run.state.validations)} validations: step {step} (epoch {run.plan.epoch(step):g})"
+    )
     table.add_column("")
     table.add_column("validation", justify="right")
     table.add_column("test", justify="right")

@@ -20,6 +20,11 @@ class Batch(Protocol):
         ...
 
     @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """What the model is called with: `model(*batch.inputs)`."""
+        ...
+
+    @property
     def weight(self) -> float:
         """How many items the loss is a mean over (labels, valid tokens, ...)."""
         ...

@@ -1,4 +1,4 @@
-"""Residual networks (He et al. 2015, arXiv:1512.03385): section 4.2's stem for small images, section 3.3's for large."""
+"""Residual networks (He et al. 2015, arXiv:1512.03385) with section 4.2's stem for small images, 3.3's for large."""
 
 from __future__ import annotations
 

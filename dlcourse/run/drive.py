@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from dlcourse.errors import RunError, UserError
 from dlcourse.run.environment import version
 from dlcourse.run.prepare import Run
 from dlcourse.run.signals import EXIT_CODES, listening
-from dlcourse.run.verdict import show, judge_best
+from dlcourse.run.verdict import judge_best, show
 from dlcourse.training.events import Stopped
 from dlcourse.training.loop import Requests, fit
 from dlcourse.training.observers import Observer
@@ -66,10 +66,13 @@ def _train_and_test(
             run.folder.path,
             settings=hyperparameters,
             metrics=[f"{split}/{metric}" for split in ("val", "test") for metric in dict.fromkeys((name, "loss"))],
-            resumed_at=None if kept is None else run.state.step,
+            resumed_at=run.state.step,
         )
         console = Console(run.plan, step=run.state.step, decisive=name)
-        beside = {"data": dict(run.fingerprints), "versions": {"torch": version("torch"), "dlcourse": version("dlcourse")}}
+        beside = {
+            "data": dict(run.fingerprints),
+            "versions": {"torch": version("torch"), "dlcourse": version("dlcourse")},
+        }
         saver = Checkpoints(
             run.folder.checkpoints,
             run.state,
@@ -86,9 +89,7 @@ def _train_and_test(
 
         reason = "done"
         parts = run.parts
-        for event in fit(
-            parts.task, run.splits, run.state, plan=run.plan, runtime=parts.runtime, requests=requests
-        ):
+        for event in fit(parts.task, run.splits, run.state, plan=run.plan, runtime=parts.runtime, requests=requests):
             for observe in observers:
                 observe(event)
             if isinstance(event, Stopped):
@@ -108,7 +109,7 @@ def _train_and_test(
 
 
 @contextmanager
-def _status(run: Run) -> Iterator[None]:
+def _status(run: Run) -> Generator[None]:
     """Keeps status.json true, whatever happens inside."""
     began = run.state.step
 

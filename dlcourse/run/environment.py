@@ -52,4 +52,8 @@ def _git(*words: str, folder: Path) -> str:
 
 def differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
     """What changed of all that bit-for-bit equality hangs on, one phrase each."""
-    return [f"{name} was {before[name]}, is {now.get(name)}" for name in DECISIVE if name in before and before[name] != now.get(name)]
+    return [
+        f"{name} was {before[name]}, is {now.get(name)}"
+        for name in DECISIVE
+        if name in before and before[name] != now.get(name)
+    ]

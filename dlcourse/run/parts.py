@@ -83,7 +83,9 @@ def assemble(config: Mapping[str, Any], *, choices: Mapping[str, str | None], al
         model = built("model", facts=facts)
         misfit = None if model is None else kind_misfit(model, task, data, choices=choices)
         problems.extend([misfit] if misfit else [])
-        problems[before:] = [about_fit(line, data, facts, choices=choices, allow_code=allow_code) for line in problems[before:]]
+        problems[before:] = [
+            about_fit(line, data, facts, choices=choices, allow_code=allow_code) for line in problems[before:]
+        ]
 
     stand_in = nn.Linear(1, 1) if model is None else model
     if model is not None and runtime is not None:
@@ -93,7 +95,15 @@ def assemble(config: Mapping[str, Any], *, choices: Mapping[str, str | None], al
             problems.extend(error.problems)
     optimizer: torch.optim.Optimizer | None = built("optimizer", stand_in.named_parameters())
     schedule: Schedule | None = built("scheduler", Clock(steps=1000, steps_per_epoch=100))
-    if problems or data is None or task is None or model is None or runtime is None or optimizer is None or schedule is None:
+    if (
+        problems
+        or data is None
+        or task is None
+        or model is None
+        or runtime is None
+        or optimizer is None
+        or schedule is None
+    ):
         raise ConfigError(*problems)
     return Parts(
         settings=settings,

@@ -48,7 +48,7 @@ def prepare(parts: Parts, folder: RunFolder) -> Run:
     runtime, settings = parts.runtime, parts.settings
     runtime.apply()
     splits = read_splits(parts)
-    model = parts.model.to(runtime.place, memory_format=runtime.memory_format)
+    model = runtime.placed(parts.model)
     _rehearse(parts, splits, model)
     plan = Plan.make(settings, steps_per_epoch=splits.train.steps(settings.batch_size))
     state = State(
@@ -116,7 +116,9 @@ def read_head(folder: RunFolder) -> tuple[dict[str, Any], dict[str, str | None]]
         config = yaml.safe_load(folder.config.read_text(encoding="utf-8"))
         choices = config.pop(CHOICES)
     except (OSError, ValueError, yaml.YAMLError, KeyError, AttributeError, TypeError) as error:
-        raise CheckpointError(f"{folder.config}: damaged ({type(error).__name__}); the run cannot be built again") from error
+        raise CheckpointError(
+            f"{folder.config}: damaged ({type(error).__name__}); the run cannot be built again"
+        ) from error
     groups = ("task", "optimizer", "scheduler", "runtime", "data", "model")
     if not isinstance(choices, dict) or not all(isinstance(config.get(group), dict) for group in groups):
         raise CheckpointError(f"{folder.config}: damaged (a group is missing); the run cannot be built again")

@@ -87,10 +87,11 @@ def data_changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]
 
 def ends_exactness(folder: RunFolder, parts: Parts, wishes: Mapping[str, Any]) -> list[str]:
     """What makes the rest of the run differ from one that never stopped, one phrase each."""
-    lengths = [name for name in ("epochs", "max_steps") if name in wishes and parts.choices.get("scheduler") != "constant"]
+    lengths = [
+        name for name in ("epochs", "max_steps") if name in wishes and parts.choices.get("scheduler") != "constant"
+    ]
     before = read_json(folder.path / "environment.json")
     return [
         *(f"{name} was changed, and with it the schedule" for name in lengths),
         *differences(before, environment(parts.runtime)),
     ]
-

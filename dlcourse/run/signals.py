@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -14,7 +14,7 @@ EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143}
 
 
 @contextmanager
-def listening() -> Iterator[Requests]:
+def listening() -> Generator[Requests]:
     """Requests fed by SIGTERM and Ctrl-C (stop; the second Ctrl-C at once) and, where it exists, SIGUSR1 (save)."""
     requests = Requests()
     if threading.current_thread() is not threading.main_thread():  # only the main thread may hear signals

@@ -12,7 +12,7 @@ from torch import nn
 from dlcourse.data.base import Split
 from dlcourse.errors import DataError, RunError
 from dlcourse.files import replace_file
-from dlcourse.media import Media, Picture
+from dlcourse.media import Picture, PrecisionRecall
 from dlcourse.metrics import Stats
 from dlcourse.run.parts import Parts
 from dlcourse.run.prepare import Run
@@ -62,30 +62,32 @@ def load_best(parts: Parts, path: Path) -> nn.Module:
     """The run's model with the weights that a checkpoint's validation judged."""
     saved = checkpoint.load(path)
     load_weights(parts.model, saved["ema"] or saved["model"])
-    return parts.model.to(parts.runtime.place, memory_format=parts.runtime.memory_format)
+    return parts.runtime.placed(parts.model)
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """A compressed .npz under exactly this name (numpy would add its ending)."""
     with path.open("wb") as file:
-        np.savez_compressed(file, **dict(arrays))
+        np.savez_compressed(file, **dict(arrays))  # pyright: ignore[reportArgumentType]  numpy's stubs
 
 
-def show(run: Run, stats: Stats) -> Mapping[str, Media]:
-    """What the task shows of the test split; pictures also go to figures/ as PNG."""
-    media = {f"test/{name}": item for name, item in run.parts.task.show(stats, run.splits.test).items()}
+def show(run: Run, stats: Stats) -> Mapping[str, np.ndarray | PrecisionRecall]:
+    """What the task shows of the test split, pictures as pixels; they also go to figures/ as PNG."""
+    shown: dict[str, np.ndarray | PrecisionRecall] = {}
     run.folder.figures.mkdir(exist_ok=True)
-    for name, item in media.items():
+    for name, item in run.parts.task.show(stats, run.splits.test).items():
         if isinstance(item, Picture):
-            write_png(run.folder.figures / f"{name.replace('/', '_')}.png", item)
-    return media
+            pixels = render(item)  # once: drawing takes a second
+            write_png(run.folder.figures / f"test_{name.replace('/', '_')}.png", pixels)
+            shown[f"test/{name}"] = pixels
+        else:
+            shown[f"test/{name}"] = item
+    return shown
 
 
-def write_png(path: Path, picture: Picture) -> None:
-    """Draw and store one figure."""
+def write_png(path: Path, pixels: np.ndarray) -> None:
+    """Store one picture, uint8 [H, W, 3]."""
     from PIL import Image
 
-    pixels = Image.fromarray(render(picture))
-    replace_file(path, lambda beside: pixels.save(beside, format="PNG"))
-
-
+    picture = Image.fromarray(pixels)
+    replace_file(path, lambda beside: picture.save(beside, format="PNG"))

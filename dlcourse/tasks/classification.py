@@ -25,12 +25,7 @@ MOST_MISTAKES = 25
 
 
 class LabelledBatch(Batch, Protocol):
-    """Items with one label each; what the model is called with depends on the kind of data."""
-
-    @property
-    def inputs(self) -> tuple[Tensor, ...]:
-        """What the model is called with: `model(*batch.inputs)` gives logits [B, K]."""
-        ...
+    """Items with one label each; `model(*batch.inputs)` gives logits [B, K]."""
 
     @property
     def labels(self) -> Tensor:

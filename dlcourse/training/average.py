@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class Average:
@@ -20,8 +20,8 @@ class Average:
     def __init__(self, model: nn.Module, *, decay: float) -> None:
         self.decay = decay
         self.model = copy.deepcopy(model).requires_grad_(False).eval()
-        self._averaged = list(self.model.parameters())
-        self._trained = list(model.parameters())
+        self._averaged: list[Tensor] = list(self.model.parameters())
+        self._trained: list[Tensor] = list(model.parameters())
         self._buffers = list(zip(self.model.buffers(), model.buffers(), strict=True))
 
     @torch.no_grad()

@@ -10,13 +10,14 @@ from typing import Any
 
 import torch
 
-from dlcourse.errors import CheckpointError, UserError
+from dlcourse.errors import CheckpointError
 from dlcourse.files import replace_file, sync_folder
 
 FORMAT = 1  # raised when what a checkpoint holds changes its meaning
 ZIP = b"PK\x03\x04"
 KEYS = frozenset(
-    {"format", "step", "model", "ema", "optimizer", "scheduler", "scaler", "losses", "best", "skipped", "history_bytes", "data"}
+    {"format", "step", "model", "ema", "optimizer", "scheduler", "scaler", "losses", "best", "skipped"}
+    | {"history_bytes", "data"}
 )
 
 
@@ -37,8 +38,8 @@ def save(folder: Path, content: Mapping[str, Any], *, keep: int, best: bool) -> 
     names = newest_names(keep)
     for older, newer in zip(reversed(names), reversed(names[:-1]), strict=False):
         if (folder / newer).exists():
-            os.replace(folder / newer, folder / older)
-    os.replace(fresh, folder / "last.pt")
+            (folder / newer).replace(folder / older)
+    fresh.replace(folder / "last.pt")
     sync_folder(folder)
 
 
@@ -64,16 +65,16 @@ def load(path: Path) -> dict[str, Any]:
     """
     try:
         with path.open("rb") as file:
-            if file.read(len(ZIP)) != ZIP:  # torch would read it as a bare pickle
-                raise CheckpointError(f"{path}: damaged, or not a checkpoint (no zip archive)")
-        content = torch.load(path, map_location="cpu", weights_only=True)
+            is_archive = file.read(len(ZIP)) == ZIP
+        # torch would read anything else as a bare pickle
+        content = torch.load(path, map_location="cpu", weights_only=True) if is_archive else None
     except FileNotFoundError:
         raise CheckpointError(f"{path}: there is no such checkpoint") from None
-    except UserError:
-        raise
-    except Exception as error:  # noqa: BLE001  a damaged archive makes the unpickler raise almost anything
+    except Exception as error:  # a damaged archive makes the unpickler raise almost anything
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(f"{path}: damaged, or not a checkpoint ({reason})") from error
+    if not is_archive:
+        raise CheckpointError(f"{path}: damaged, or not a checkpoint (no zip archive)")
     if not isinstance(content, dict) or "format" not in content:
         raise CheckpointError(f"{path}: not a checkpoint of dlcourse")
     if not isinstance(content["format"], int):

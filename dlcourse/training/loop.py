@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,9 +47,11 @@ def fit(
     """
     settings = plan.settings
     forward = runtime.compiled(state.model)
-    batches_of = functools.lru_cache(maxsize=1)(
-        lambda epoch: splits.train.epoch_batches(settings.batch_size, seed=settings.seed, epoch=epoch)
-    )
+
+    @functools.lru_cache(maxsize=1)
+    def batches_of(epoch: int) -> Sequence[Tensor]:
+        return splits.train.epoch_batches(settings.batch_size, seed=settings.seed, epoch=epoch)
+
     state.model.train()
     began = last_saved = last_record = time.monotonic()
     fresh = False  # whether a step was made since the state was built or loaded
@@ -93,14 +95,7 @@ def fit(
             continue
 
         check_losses(state, plan, batches_of)
-        scalars = {"loss": float(torch.stack(state.losses).mean())} if state.losses else {}
-        scalars["lr"] = made.rate
-        if made.norm is not None and bool(torch.isfinite(made.norm)):  # JSON has no infinity: fp16 may overflow
-            scalars["grad_norm"] = float(made.norm)
-        if state.scaler.is_enabled():
-            scalars["loss_scale"] = state.scaler.get_scale()
-        if settings.on_nonfinite == "skip":
-            scalars["skipped"] = float(state.skipped)
+        scalars = training_numbers(state, made, skipping=settings.on_nonfinite == "skip")
         state.losses.clear()
         now = time.monotonic()
         steps = (state.step - 1) % settings.log_every + 1
@@ -163,7 +158,9 @@ def train_step(
         state.scaler.unscale_(state.optimizer) if norm is None else None
         torch.nn.utils.clip_grad_value_(parameters, settings.clip_value)
 
-    taken = not careful or bool(torch.isfinite(loss)) and (state.scaler.is_enabled() or bool(torch.isfinite(norm)))
+    taken = True
+    if careful and norm is not None:  # a scaler leaves out by itself what overflowed in the gradient
+        taken = bool(torch.isfinite(loss)) and (state.scaler.is_enabled() or bool(torch.isfinite(norm)))
     if taken:
         state.scaler.step(state.optimizer)
         state.scaler.update()
@@ -179,6 +176,19 @@ def train_step(
     state.optimizer.zero_grad(set_to_none=True)
     state.step += 1
     return Made(rate, norm, taken)
+
+
+def training_numbers(state: State, made: Made, *, skipping: bool) -> dict[str, float]:
+    """What a training record says: the mean loss since the last one, and this step's rate and gradient norm."""
+    scalars = {"loss": float(torch.stack(state.losses).mean())} if state.losses else {}
+    scalars["lr"] = made.rate
+    if made.norm is not None and bool(torch.isfinite(made.norm)):  # JSON has no infinity: fp16 may overflow
+        scalars["grad_norm"] = float(made.norm)
+    if state.scaler.is_enabled():
+        scalars["loss_scale"] = state.scaler.get_scale()
+    if skipping:
+        scalars["skipped"] = float(state.skipped)
+    return scalars
 
 
 @torch.inference_mode()
@@ -213,7 +223,7 @@ def judge(task: Task[Any, Any], state: State, stats: Stats, *, plan: Plan, secon
     value = math.inf  # summaries leave out what is not finite
     if name in scalars:
         value = scalars[name] if direction == "min" else -scalars[name]
-    improved = value < state.best[1]
+    improved = math.isfinite(value) and value <= state.best[1]  # of two equals the one that trained for longer
     state.validations.append((state.step, value))
     state.schedule.observe(value)
     timing = {"seconds": seconds}
@@ -238,7 +248,7 @@ def is_older(moment: float, minutes: float | None) -> bool:
     return minutes is not None and time.monotonic() - moment >= 60 * minutes
 
 
-def check_losses(state: State, plan: Plan, batches_of: "functools._lru_cache_wrapper[Sequence[Tensor]]") -> None:
+def check_losses(state: State, plan: Plan, batches_of: Callable[[int], Sequence[Tensor]]) -> None:
     """Raise RunError at the first non-finite loss since the last record (reads from the device)."""
     if not state.losses:
         return

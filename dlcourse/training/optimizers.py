@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TypedDict
+from typing import Any
 
 import torch
 from torch.nn import Parameter
@@ -11,15 +11,8 @@ from torch.nn import Parameter
 Named = Iterable[tuple[str, Parameter]]
 
 
-class Group(TypedDict):
-    """What a torch optimizer takes as one parameter group."""
-
-    params: list[tuple[str, Parameter]]
-    weight_decay: float
-
-
-def parameter_groups(named: Named, *, weight_decay: float, decay_all: bool) -> list[Group]:
-    """The decayed parameters and, unless `decay_all`, those left out: biases and norms, all that have fewer than 2 axes.
+def parameter_groups(named: Named, *, weight_decay: float, decay_all: bool) -> list[dict[str, Any]]:
+    """The decayed parameters and, unless `decay_all`, those left out: biases and norms, all of fewer than 2 axes.
 
     Raises:
         ValueError: weight_decay is negative.
@@ -29,7 +22,10 @@ def parameter_groups(named: Named, *, weight_decay: float, decay_all: bool) -> l
     trained = [(name, parameter) for name, parameter in named if parameter.requires_grad]
     decayed = [item for item in trained if decay_all or item[1].ndim >= 2]
     spared = [item for item in trained if not (decay_all or item[1].ndim >= 2)]
-    groups: list[Group] = [{"params": decayed, "weight_decay": weight_decay}, {"params": spared, "weight_decay": 0.0}]
+    groups: list[dict[str, Any]] = [
+        {"params": decayed, "weight_decay": weight_decay},
+        {"params": spared, "weight_decay": 0.0},
+    ]
     return [group for group in groups if group["params"]]
 
 

@@ -73,7 +73,7 @@ class Runtime:
     def apply(self) -> None:
         """Set what holds for the whole process: threads and the choice of algorithms."""
         torch.set_num_threads(int(self.threads))
-        if self.place.index is not None:
+        if ":" in self.device:
             torch.cuda.set_device(self.place)  # the current device is the one whose generator is seeded
         torch.use_deterministic_algorithms(self.deterministic)
         torch.backends.cudnn.benchmark = not self.deterministic
@@ -89,6 +89,10 @@ class Runtime:
     def memory_format(self) -> torch.memory_format:
         """How image batches and convolution weights are laid out."""
         return torch.channels_last if self.channels_last else torch.contiguous_format
+
+    def placed(self, model: nn.Module) -> nn.Module:
+        """`model` itself, on the device and in the chosen layout."""
+        return model.to(self.place, memory_format=self.memory_format)  # pyright: ignore[reportCallIssue]  torch's stubs
 
     def autocast(self) -> AbstractContextManager[object]:
         """The context in which the model and the loss are computed."""
@@ -168,7 +172,7 @@ def check_cuda(device: str) -> None:
         built = "this torch was built without CUDA" if torch.version.cuda is None else "no GPU or driver answers"
         raise ConfigError(f"runtime.device: {device} is not available ({built}); say runtime.device=cpu or auto")
     count = torch.cuda.device_count()
-    if torch.device(device).index is not None and torch.device(device).index >= count:
+    if ":" in device and torch.device(device).index >= count:
         raise ConfigError(f"runtime.device: {device} is not there; this machine has cuda:0 to cuda:{count - 1}")
 
 

@@ -43,7 +43,9 @@ class Schedule:
 class Plateau(Schedule):
     """A factor that falls when validation stops getting better (as torch's ReduceLROnPlateau, absolute threshold)."""
 
-    def __init__(self, clock: Clock, *, gamma: float, patience: int, min_delta: float, floor: float, warmup: str) -> None:
+    def __init__(
+        self, clock: Clock, *, gamma: float, patience: int, min_delta: float, floor: float, warmup: str
+    ) -> None:
         super().__init__(lambda step, steps: self.current, clock, warmup=warmup)
         self.gamma, self.patience, self.min_delta, self.floor = gamma, patience, min_delta, floor
         self.current, self.best, self.waited = 1.0, math.inf, 0

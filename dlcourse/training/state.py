@@ -60,8 +60,8 @@ class State:
 
     @property
     def best(self) -> tuple[int, float]:
-        """(step, deciding number) of the best validation so far, the earlier of two equals; step 0 if none was finite."""
-        finite = (item for item in self.validations if math.isfinite(item[1]))
+        """(step, deciding number) of the best validation so far, the later of two equals; step 0 if none was finite."""
+        finite = (item for item in reversed(self.validations) if math.isfinite(item[1]))
         return min(finite, key=lambda item: item[1], default=(0, math.inf))
 
     def waited(self, min_delta: float) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 import torch
+
 from benchmarks import lightning_peer, own_path
 from benchmarks.table import GAIN, Row, interleaved
-
 from dlcourse.models.lenet import LeNet5
 
 FP32 = ("runtime.device=cpu", "runtime.precision=fp32")

@@ -14,11 +14,12 @@ from typing import Any
 import lightning
 import numpy as np
 import torch
-from benchmarks.pipeline import per_sample_transforms
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Dataset
+
+from benchmarks.pipeline import per_sample_transforms
 
 BATCH = 128
 
@@ -42,7 +43,9 @@ class Images(Dataset[tuple[Tensor, int]]):
 class Classifier(lightning.LightningModule):
     """A model as Lightning's own first example wraps one: a training step that logs its loss, and an optimizer."""
 
-    def __init__(self, model: nn.Module, *, optimizer: Callable[[Iterable[nn.Parameter]], Any], layout: torch.memory_format) -> None:
+    def __init__(
+        self, model: nn.Module, *, optimizer: Callable[[Iterable[nn.Parameter]], Any], layout: torch.memory_format
+    ) -> None:
         super().__init__()
         self.model = model.to(memory_format=layout)
         self.optimizer, self.layout = optimizer, layout
@@ -99,7 +102,12 @@ def samples_per_second(
     loader = DataLoader(data, batch_size=BATCH, shuffle=True, num_workers=workers)
     # its notes on workers and missing GPUs belong to the user of a Trainer, not into our table
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        warnings.catch_warnings(),
+        redirect_stderr(io.StringIO()),
+        redirect_stdout(io.StringIO()),
+    ):
         warnings.simplefilter("ignore")
         trainer = lightning.Trainer(
             max_steps=warm + steps, accelerator="cpu", precision=precision, default_root_dir=folder, callbacks=[clock]

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-from benchmarks.table import ADDED, COST, Row, interleaved
 from rich.console import Console as Terminal
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.tensorboard.writer import SummaryWriter
 
+from benchmarks.table import ADDED, COST, Row, interleaved
 from dlcourse.config.settings import Settings
 from dlcourse.data.base import Draw, Split, Splits
 from dlcourse.models.lenet import LeNet5
@@ -93,7 +93,7 @@ LENET5 = Network(lambda: LeNet5(num_classes=10, in_channels=3, image_size=32), (
 
 
 def ours(network: Network, steps: int, *, changes: Mapping[str, Any]) -> float:
-    """Milliseconds a step of `fit` with its observers; the validation and the checkpoint after the last step are not in it."""
+    """Milliseconds a step of `fit` with its observers, without the validation and checkpoint after the last step."""
     settings = Settings(batch_size=BATCH, max_steps=steps, validate_every=f"{steps}st", **changes)
     data, model = network.data(), network.build()
     plan = Plan.make(settings, steps_per_epoch=data.steps(BATCH))
@@ -198,7 +198,10 @@ def measure(*, repetitions: int, quick: bool) -> list[Row]:
             taken = warm_interleaved(arms, repetitions=repetitions)
             rows.append(Row(f"loop, MLP, {name}", "CPU ms/step", taken["ours"], taken["bare"], ADDED, target))
         steps = 50 if quick else 300
-        arms = {"ours": partial(ours, LENET5, steps, changes={}), "bare": partial(bare, LENET5, steps, every=RECORD_EVERY)}
+        arms = {
+            "ours": partial(ours, LENET5, steps, changes={}),
+            "bare": partial(bare, LENET5, steps, every=RECORD_EVERY),
+        }
         taken = warm_interleaved(arms, repetitions=repetitions)
         rows.append(Row("loop, LeNet-5, plain", "CPU ms/step", taken["ours"], taken["bare"], COST))
     return rows

@@ -35,8 +35,8 @@ def noise_files() -> Generator[Path]:
     with tempfile.TemporaryDirectory() as root:
         folder = Path(root) / CIFAR10.folder_name
         folder.mkdir()
-        counts = {name: CIFAR10.train_records for name in CIFAR10.train_files}
-        for name, count in (counts | {name: CIFAR10.test_records for name in CIFAR10.test_files}).items():
+        for name in (*CIFAR10.train_files, *CIFAR10.test_files):
+            count = CIFAR10.train_records if name in CIFAR10.train_files else CIFAR10.test_records
             records = generator.integers(256, size=(count, 1 + IMAGE_BYTES), dtype=np.uint8)
             records[:, 0] %= len(CIFAR10.known_classes)
             records.tofile(folder / name)

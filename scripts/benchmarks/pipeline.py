@@ -6,12 +6,12 @@ import time
 
 import numpy as np
 import torch
-from benchmarks.loop import one_thread, warm_interleaved
-from benchmarks.table import SAVING, Row
 from PIL import Image
 from torch.utils.data import default_collate
 from torchvision import transforms
 
+from benchmarks.loop import one_thread, warm_interleaved
+from benchmarks.table import SAVING, Row
 from dlcourse.data.augment import Augmentation
 from dlcourse.data.base import Draw
 from dlcourse.data.images import ImageSplit

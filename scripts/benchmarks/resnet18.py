@@ -6,9 +6,9 @@ from functools import partial
 from typing import Any
 
 import torch
+
 from benchmarks import lightning_peer, own_path
 from benchmarks.table import GAIN, Row, interleaved
-
 from dlcourse.models.resnet import ResNet18
 
 BF16 = ("runtime.device=cpu", "runtime.precision=bf16", "runtime.channels_last=true")

@@ -1,4 +1,4 @@
-"""How long `dlcourse train` takes to its first optimizer step, and where that goes; every repetition a fresh process."""
+"""How long `dlcourse train` takes to its first optimizer step, and where that goes; a fresh process each time."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def rows_of(taken: list[dict[str, tuple[float, float]]], *, label: str) -> list[
     """The totals (wall and CPU), then every stage, the dearest first."""
     walls = [{name: wall for name, (wall, _) in one.items()} for one in taken]
     names = sorted(
-        {name for one in walls for name in one}, key=lambda name: -statistics.median(one.get(name, 0.0) for one in walls)
+        {name for one in walls for name in one},
+        key=lambda name: -statistics.median(one.get(name, 0.0) for one in walls),
     )
     total = tuple(sum(one.values()) for one in walls)
     cpu = tuple(sum(cpu for _, cpu in one.values()) for one in taken)

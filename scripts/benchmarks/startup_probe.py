@@ -7,6 +7,7 @@ Nothing of the product knows of it: imports are seen through `builtins.__import_
 stopwatch around functions once their module is there.
 """
 
+# ruff: noqa: E402
 from __future__ import annotations
 
 import time
@@ -27,6 +28,7 @@ IMPORTS = {  # the longest matching name counts
     "hydra": "import hydra",
     "omegaconf": "import hydra",
     "torch": "import torch",
+    "torch._dynamo": "import torch._dynamo, which torch.optim does",
     "torchvision": "import torchvision",
     "torch.utils.tensorboard": "import tensorboard",
     "tensorboard": "import tensorboard",

@@ -67,7 +67,9 @@ class Row:
         if not self.ours:
             raise ValueError("ours must have at least one repetition")
         if self.peer and len(self.peer) != len(self.ours):
-            raise ValueError(f"peer has {len(self.peer)} repetitions, ours {len(self.ours)}: they are compared in pairs")
+            raise ValueError(
+                f"peer has {len(self.peer)} repetitions, ours {len(self.ours)}: they are compared in pairs"
+            )
         if self.target is not None and not self.peer:
             raise ValueError(f"target {self.target} is one of a comparison, which needs a peer")
 
@@ -78,7 +80,7 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """yes or no by the median, with the repetitions that met the target; unresolved if equal is within the spread."""
+        """yes or no by the median, and how many rounds met the target; unresolved if the spread covers equality."""
         values = self.compared
         if not values:
             return "-"
@@ -116,7 +118,9 @@ def render(rows: Sequence[Row]) -> str:
     """A Markdown table."""
     lines = [HEAD, *(row.cells() for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEAD))]
-    written = ["| " + " | ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)) + " |" for line in lines]
+    written = [
+        "| " + " | ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)) + " |" for line in lines
+    ]
     rule = "| " + " | ".join("-" * width for width in widths) + " |"
     return "\n".join([written[0], rule, *written[1:]])
 
@@ -132,7 +136,7 @@ def figure(value: float) -> str:
 
 
 def interleaved(arms: Mapping[str, Callable[[], float]], *, repetitions: int) -> dict[str, tuple[float, ...]]:
-    """Every arm's numbers: each round runs every arm once, every other round backwards, so that drift hits all alike."""
+    """Every arm's numbers: each round runs every arm once, every other round backwards, so drift hits all alike."""
     taken: dict[str, list[float]] = {name: [] for name in arms}
     for number in range(repetitions):
         names = list(arms) if number % 2 == 0 else list(reversed(arms))

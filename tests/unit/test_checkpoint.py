@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import pickle
@@ -18,9 +19,17 @@ from dlcourse.training import checkpoint
 
 
 def content(step: int) -> dict[str, Any]:
-    plain = {"ema": None, "optimizer": {}, "scheduler": {}, "scaler": {}, "data": {"train": "ab"}, "skipped": 0}
+    plain: dict[str, Any] = {
+        "ema": None,
+        "optimizer": {},
+        "scheduler": {},
+        "scaler": {},
+        "data": {"train": "ab"},
+        "skipped": 0,
+    }
     weights = {"weight": torch.arange(64, dtype=torch.float32) + step}
-    return {"step": step, "model": weights, "losses": torch.zeros(0), "best": [[1, 0.5]], "history_bytes": [7, 8], **plain}
+    plain |= {"best": [[1, 0.5]], "history_bytes": [7, 8]}
+    return {"step": step, "model": weights, "losses": torch.zeros(0), **plain}
 
 
 def save(folder: Path, *steps: int, keep: int = 1, best: int | None = None) -> Path:
@@ -120,10 +129,8 @@ def test_a_kill_between_any_two_renames_loses_nothing(
         rename(source, target)
 
     monkeypatch.setattr(os, "replace", until_killed)
-    try:
+    with contextlib.suppress(Killed):
         checkpoint.save(folder, content(3), keep=2, best=True)
-    except Killed:
-        pass
     monkeypatch.undo()
     found, damaged = checkpoint.newest(folder)
     assert found is not None

@@ -12,7 +12,8 @@ CLOCK = Clock(steps=600, steps_per_epoch=20)
 
 
 @pytest.mark.parametrize(
-    ("length", "steps"), [("2ep", 40), ("0.5ep", 10), ("500st", 500), ("30%", 180), ("0st", 0), ("0ep", 0), (" 1ep ", 20)]
+    ("length", "steps"),
+    [("2ep", 40), ("0.5ep", 10), ("500st", 500), ("30%", 180), ("0st", 0), ("0ep", 0), (" 1ep ", 20)],
 )
 def test_a_length_counts_out_to_optimizer_steps(length: str, steps: int) -> None:
     assert CLOCK.count(length) == steps

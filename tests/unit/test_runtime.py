@@ -48,7 +48,8 @@ def test_what_the_user_says_stands(monkeypatch: pytest.MonkeyPatch, no_cuda: Non
 
 
 @pytest.mark.parametrize(
-    ("line", "there"), [("fpu avx512_bf16 sse", True), ("fpu amx_bf16", True), ("asimd bf16", True), ("fpu avx2", False)]
+    ("line", "there"),
+    [("fpu avx512_bf16 sse", True), ("fpu amx_bf16", True), ("asimd bf16", True), ("fpu avx2", False)],
 )
 def test_bf16_on_a_cpu_is_read_from_its_flags(monkeypatch: pytest.MonkeyPatch, line: str, there: bool) -> None:
     monkeypatch.setattr(module, "_cpu_line", lambda key: line)
@@ -64,7 +65,7 @@ def test_bf16_on_a_gpu_is_its_capability(
 
 
 def test_cuda_without_cuda_is_refused_and_never_replaced(no_cuda: None) -> None:
-    with pytest.raises(ConfigError, match=r"runtime\.device: cuda is not available .*; say runtime\.device=cpu or auto"):
+    with pytest.raises(ConfigError, match=r"device: cuda is not available .*; say runtime\.device=cpu or auto"):
         Runtime(device="cuda").settle(DENSE)
 
 

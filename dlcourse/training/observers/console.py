@@ -25,7 +25,9 @@ class Console:
         terminal: where to write; the bar appears only if it is one.
     """
 
-    def __init__(self, plan: Plan, *, step: int = 0, decisive: str = "accuracy", terminal: Terminal | None = None) -> None:
+    def __init__(
+        self, plan: Plan, *, step: int = 0, decisive: str = "accuracy", terminal: Terminal | None = None
+    ) -> None:
         self._plan, self._decisive = plan, decisive
         self._terminal = terminal or Terminal(highlight=False, soft_wrap=True)
         self._train: Record | None = None

@@ -9,7 +9,7 @@ import numpy as np
 from torch.utils.tensorboard.summary import hparams
 from torch.utils.tensorboard.writer import SummaryWriter
 
-from dlcourse.media import Media, Picture, PrecisionRecall
+from dlcourse.media import Picture, PrecisionRecall
 from dlcourse.training.events import Event, Record
 
 PLAIN = frozenset({"lr", "grad_norm", "loss_scale", "skipped"})  # of training alone, so without `train/` before
@@ -24,12 +24,13 @@ class TensorBoard:
         folder: the run folder.
         settings: hyper-parameters by dotted name, for the HPARAMS tab.
         metrics: the scalars that the tab compares, such as "val/accuracy".
-        resumed_at: the checkpoint's step, None for a new run.
+        resumed_at: the checkpoint's step, 0 for a new run.
     """
 
     def __init__(
-        self, folder: Path, *, settings: Mapping[str, object], metrics: list[str], resumed_at: int | None = None
+        self, folder: Path, *, settings: Mapping[str, object], metrics: list[str], resumed_at: int = 0
     ) -> None:
+        # For a new run too: TensorBoard takes a folder's first mark for its start and purges from the second on.
         self._writer = SummaryWriter(str(folder), purge_step=resumed_at)
         # add_hparams would open a second run folder; the same three summaries fit into this one.
         values = {name: plain(value) for name, value in settings.items()}
@@ -43,20 +44,20 @@ class TensorBoard:
             return
         for name, value in event.scalars.items():
             tag = name if name in PLAIN else f"{event.split}/{name}"
-            self._writer.add_scalar(tag, value, event.step, new_style=True)
+            self._writer.add_scalar(tag, value, event.step)
         if event.split == "train":
             for name, value in event.timing.items():
-                self._writer.add_scalar(name, value, event.step, new_style=True)
+                self._writer.add_scalar(name, value, event.step)
         self._writer.flush()
 
-    def show(self, media: Mapping[str, Media], *, step: int) -> None:
-        """Pictures under IMAGES, precision-recall curves under PR CURVES."""
+    def show(self, media: Mapping[str, np.ndarray | PrecisionRecall], *, step: int) -> None:
+        """Pixels (uint8 [H, W, 3]) under IMAGES, precision-recall curves under PR CURVES."""
         for name, item in media.items():
             match item:
-                case Picture():
-                    self._writer.add_image(name, render(item), step, dataformats="HWC")
                 case PrecisionRecall():
                     self._writer.add_pr_curve(name, item.hits, item.scores, step)
+                case _:
+                    self._writer.add_image(name, item, step, dataformats="HWC")
 
     def close(self) -> None:
         self._writer.close()
