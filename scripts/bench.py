@@ -1,6 +1,6 @@
 """Runs the measurements behind the README's speed table: `python scripts/bench.py [NAME ...] [--quick]`.
 
-Takes about five minutes; the machine should be doing nothing else.
+Takes several minutes; the machine should be doing nothing else.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dlcourse.config.settings import Settings
 from dlcourse.data.base import Draw, Split, Splits
 from dlcourse.errors import RunError
 from dlcourse.metrics import Stats
@@ -147,17 +148,7 @@ def train_step(
         losses.append(loss.detach())
     loss = losses[0] if len(losses) == 1 else torch.stack(losses).sum()
 
-    parameters = [parameter for parameter in state.model.parameters() if parameter.grad is not None]
-    norm = None
-    if settings.clip_norm is not None or careful or plan.is_record_due(state.step + 1):
-        state.scaler.unscale_(state.optimizer)
-        norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
-    if settings.clip_norm is not None and norm is not None:
-        torch.nn.utils.clip_grads_with_norm_(parameters, settings.clip_norm, norm)
-    if settings.clip_value is not None:
-        state.scaler.unscale_(state.optimizer) if norm is None else None
-        torch.nn.utils.clip_grad_value_(parameters, settings.clip_value)
-
+    norm = clip(state, settings, due=careful or plan.is_record_due(state.step + 1))
     taken = True
     if careful and norm is not None:  # a scaler leaves out by itself what overflowed in the gradient
         taken = bool(torch.isfinite(loss)) and (state.scaler.is_enabled() or bool(torch.isfinite(norm)))
@@ -176,6 +167,22 @@ def train_step(
     state.optimizer.zero_grad(set_to_none=True)
     state.step += 1
     return Made(rate, norm, taken)
+
+
+def clip(state: State, settings: Settings, *, due: bool) -> Tensor | None:
+    """Unscale the gradient and clip it as the settings say; gives its norm before, if that is `due` or needed."""
+    if not due and settings.clip_norm is None and settings.clip_value is None:
+        return None
+    state.scaler.unscale_(state.optimizer)
+    parameters = [parameter for parameter in state.model.parameters() if parameter.grad is not None]
+    norm = None
+    if due or settings.clip_norm is not None:
+        norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+    if settings.clip_norm is not None and norm is not None:
+        torch.nn.utils.clip_grads_with_norm_(parameters, settings.clip_norm, norm)
+    if settings.clip_value is not None:
+        torch.nn.utils.clip_grad_value_(parameters, settings.clip_value)
+    return norm
 
 
 def training_numbers(state: State, made: Made, *, skipping: bool) -> dict[str, float]:

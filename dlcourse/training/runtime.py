@@ -30,7 +30,7 @@ class Runtime:
         device: auto (cuda if there is one), cpu, cuda, or one GPU such as cuda:1.
         precision: fp32, bf16 or fp16 arithmetic (weights stay fp32); auto is bf16 for convolutions where the device
             has bf16 arithmetic, else fp32.
-        channels_last: lay images out with the channels innermost; auto does so for convolutions in bf16 or fp16.
+        channels_last: lay images out with the channels innermost; auto does so for convolutions.
         compile: compile the model's forward pass (worth its time on a GPU).
         deterministic: only algorithms that give the same bits twice; a CPU run gives them anyway.
         threads: CPU threads of one operation; auto is the number of physical cores.
@@ -66,7 +66,7 @@ class Runtime:
             precision = "bf16" if convolutions and has_bf16(device) else "fp32"
         channels_last = self.channels_last
         if channels_last == "auto":
-            channels_last = convolutions and precision != "fp32"
+            channels_last = convolutions
         threads = torch.get_num_threads() if self.threads == "auto" else self.threads
         return replace(self, device=device, precision=precision, channels_last=channels_last, threads=threads)
 

@@ -61,7 +61,7 @@ def test_steps_are_those_of_torch_with_the_same_groups(name: str) -> None:
     expected = steps(theirs, kind(groups, **arguments))
     got = steps(ours, ALL[name](ours.named_parameters(), weight_decay=0.05, **arguments))
     for key, value in expected.items():
-        assert torch.equal(got[key], value), key
+        torch.testing.assert_close(got[key], value)  # ours are fused: another order of rounding
 
 
 def test_frozen_parameters_are_left_out() -> None:

@@ -27,7 +27,7 @@ def with_bf16(monkeypatch: pytest.MonkeyPatch, there: bool) -> None:
     ("model", "there", "precision", "channels_last"),
     [
         (CONVOLUTION, True, "bf16", True),
-        (CONVOLUTION, False, "fp32", False),
+        (CONVOLUTION, False, "fp32", True),
         (DENSE, True, "fp32", False),
         (DENSE, False, "fp32", False),
     ],
