@@ -57,7 +57,7 @@ $(VENV)/.made:
 
 $(VENV)/.installed: $(VENV)/.made pyproject.toml
 	@echo "installing dlcourse and PyTorch; the first time this takes a few minutes"
-	@$(BIN)/python -m pip install --quiet --editable .
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
 $(VENV)/.installed-%: $(VENV)/.installed

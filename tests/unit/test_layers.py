@@ -133,7 +133,9 @@ def test_a_module_opens_with_one_sentence_and_stays_short(path: Path) -> None:
 def test_the_packages_listed_are_the_folders() -> None:
     table = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
     folders = {path.parent for path in PACKAGE.rglob("__init__.py")}
-    expected = {".".join(folder.relative_to(ROOT).parts) for folder in folders} | {"dlcourse.configs"}
+    groups = {path.parent for path in (ROOT / "configs").glob("*/*.yaml")} | {ROOT / "configs"}
+    expected = {".".join(folder.relative_to(ROOT).parts) for folder in folders}
+    expected |= {".".join(("dlcourse", *folder.relative_to(ROOT).parts)) for folder in groups}
     assert sorted(table["packages"]) == sorted(expected)
     assert (ROOT / table["package-dir"]["dlcourse.configs"] / "__init__.py").is_file()
 
