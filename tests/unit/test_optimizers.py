@@ -101,3 +101,20 @@ def test_a_bad_value_is_refused_by_its_name(name: str, arguments: dict[str, Any]
 def test_a_bad_argument_of_one_optimizer_is_refused(name: str, arguments: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=f"^{words}"):
         ALL[name](a_model().named_parameters(), **arguments)
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
+def test_an_overflow_in_the_first_step_leaves_no_trace(name: str) -> None:
+    """The fused SGD of torch 2.15 went on from momentum that was never set."""
+    spared, struck = nn.Linear(3, 2), nn.Linear(3, 2)
+    struck.load_state_dict(spared.state_dict())
+    for model, gradients in ((spared, [1.0, 2.0]), (struck, [float("inf"), 1.0, 2.0])):
+        optimizer = ALL[name](model.named_parameters())
+        scaler = torch.amp.GradScaler("cpu", init_scale=1.0, growth_interval=10_000)
+        for gradient in gradients:
+            scaler.scale(sum(parameter.sum() for parameter in model.parameters()) * gradient).backward()  # type: ignore[union-attr]
+            scaler.step(optimizer)
+            scaler.update(1.0)
+            optimizer.zero_grad()
+    for expected, got in zip(spared.parameters(), struck.parameters(), strict=True):
+        torch.testing.assert_close(got, expected)
