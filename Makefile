@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help train test verify board lint format types bench clean
+.PHONY: help train test verify fuzz board lint format types bench clean
 
 help:  ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -19,8 +19,16 @@ train: $(VENV)/.installed  ## Set up, then train ResNet18 on the embedded digits
 test: $(VENV)/.installed-test  ## Set up, then run the offline test suite
 	@$(BIN)/python -m pytest -n auto -m "not slow" $(ARGS)
 
-verify: $(VENV)/.installed-test  ## The slow tests: kills, packaging, whole runs
+# Each part has a long form: `make fuzz`, `python scripts/kill.py`, `dlcourse verify resume all=true`.
+verify: $(VENV)/.installed-test  ## The slow tests, then kills, signals, full disks, untrusted files and fuzzing in short
 	@$(BIN)/python -m pytest -n auto -m slow $(ARGS)
+	@$(BIN)/python -m pytest -n auto -m "not slow" tests/e2e/test_resume.py tests/e2e/test_signals.py tests/e2e/test_disk.py tests/e2e/test_untrusted.py
+	@$(BIN)/dlcourse verify resume -m model.width=2 ema=0,0.95 optimizer=sgd,adamw
+	@$(BIN)/python scripts/kill.py --kills 20 --result $(VENV)/kill.json
+	@$(BIN)/python scripts/fuzz.py --examples 400 --result $(VENV)/fuzz.json
+
+fuzz: $(VENV)/.installed-test  ## 100,000 damaged inputs for everything that reads a file; takes a quarter of an hour
+	@$(BIN)/python scripts/fuzz.py $(ARGS)
 
 board: $(VENV)/.installed  ## TensorBoard on runs/
 	@$(BIN)/dlcourse board $(ARGS)

@@ -71,7 +71,7 @@ def _dispatch(words: list[str]) -> int:
         return 0
     name, rest = words[0], words[1:]
     if name in COMPOSED and {"--help", "-h"} & set(rest):
-        name = "help"
+        name, rest = "help", words
     for flag in ("-sc", "--shell-completion"):  # Hydra's spelling reaches the same completer
         if name.startswith("-") or name in COMPOSED:
             name, rest = ("completion", words[words.index(flag) :]) if flag in words else (name, rest)

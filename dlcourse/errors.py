@@ -24,6 +24,10 @@ class ConfigError(UserError):
     """The command line or a config file asks for something that cannot be."""
 
 
+class NotAvailable(ConfigError):
+    """The device cannot compute what was asked for; another one, or another precision, can."""
+
+
 class DataError(UserError):
     """A data set is missing, damaged or not what its format promises."""
 
@@ -61,5 +65,6 @@ def suggestion(word: str, known: Iterable[str], *, most: int = 12) -> str:
 
 
 def block(error: UserError) -> str:
-    """What stands on stderr: the program's name before every problem."""
-    return "\n".join(f"dlcourse: {problem}" for problem in error.problems)
+    """What stands on stderr: the program's name before every problem, each on one line whatever it quotes."""
+    lines = ["\\n".join(problem.splitlines()) for problem in error.problems]
+    return "\n".join(f"dlcourse: {line}" for line in lines)

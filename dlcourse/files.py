@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
@@ -44,3 +45,20 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: object) -> None:
     """Replace `path` by `value` as indented JSON."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in `path`; empty if the file is missing or damaged."""
+    try:
+        return parse_object(path.read_bytes())
+    except OSError:
+        return {}
+
+
+def parse_object(text: bytes) -> dict[str, Any]:
+    """The JSON object that `text` is; empty if it is none."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):  # thousands of brackets are nested too deeply to be read
+        return {}
+    return found if isinstance(found, dict) else {}

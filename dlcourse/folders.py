@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from dlcourse.errors import ConfigError, RunError, suggestion
-from dlcourse.files import write_json
+from dlcourse.files import parse_object, read_json, write_json
 
 MARK = "config.yaml"  # what makes a folder a run's
 STAMP = "%Y-%m-%d_%H-%M-%S-%f"
@@ -76,24 +76,28 @@ class RunFolder:
 
     def read_status(self) -> dict[str, Any]:
         """What status.json says; empty if it is missing or damaged."""
-        try:
-            status = json.loads(self.status.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return status if isinstance(status, dict) else {}
+        return read_json(self.status)
 
     def records(self) -> Iterator[dict[str, Any]]:
-        """The lines of metrics.jsonl; a last line that was cut off is left out."""
-        if not self.metrics.exists():
+        """The lines of metrics.jsonl that are records; a last line that was cut off is left out."""
+        if not self.metrics.is_file():
             return
-        with self.metrics.open(encoding="utf-8", errors="replace") as lines:
+        with self.metrics.open("rb") as lines:
             for line in lines:
-                try:
-                    record = json.loads(line)
-                except ValueError:
-                    continue
-                if isinstance(record, dict):
+                if is_record(record := parse_object(line)):
                     yield record
+
+
+def is_record(line: Mapping[str, Any]) -> bool:
+    """Whether a line of metrics.jsonl says what every record does."""
+    scalars = line.get("scalars")
+    return (
+        isinstance(line.get("step"), int)
+        and isinstance(line.get("epoch"), int | float)
+        and isinstance(line.get("split"), str)
+        and isinstance(scalars, dict)
+        and all(isinstance(value, int | float) for value in scalars.values())
+    )
 
 
 def claim(runs: Path, *, group: str, job: int | None = None, wanted: Path | None = None) -> RunFolder:
@@ -138,6 +142,37 @@ def is_first(path: Path) -> bool:
 def missing(path: Path) -> tuple[Path, ...]:
     """`path` and the folders above it that are not there, innermost first."""
     return tuple(folder for folder in (path, *path.parents) if not folder.exists())
+
+
+@contextmanager
+def held(folder: RunFolder) -> Generator[None]:
+    """Keep every other process from training in this folder; the system lets go of it when this one ends, however.
+
+    Raises:
+        RunError: another process holds it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    descriptor = os.open(folder.path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        status = folder.read_status()
+        who = f"process {status['pid']} on {status.get('host')}" if "pid" in status else "another process"
+        raise RunError(
+            f"{folder.path}: {who} is training in this folder; wait until it has ended, or stop it, then resume",
+            exit_code=2,
+        ) from error
+    except OSError:
+        pass  # some network file systems lock no folders
+    try:
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def release(folder: RunFolder) -> None:

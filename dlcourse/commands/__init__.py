@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 COMMANDS: Mapping[str, str] = {
     "train": "train a model on a data set",
+    "verify": "prove that a killed and resumed training loses nothing",
     "eval": "repeat a run's test numbers from its checkpoint",
     "board": "open TensorBoard on the runs",
     "list": "every option of every group, and what it is",
@@ -11,5 +12,5 @@ COMMANDS: Mapping[str, str] = {
     "completion": "print the completion script of a shell",
 }
 
-COMPOSED = ("train",)
+COMPOSED = ("train", "verify")
 """Commands whose words Hydra composes; their help and completion are ours all the same."""

@@ -104,7 +104,7 @@ def complete(line: str) -> list[str]:
     command, before = before[0], before[1:]
     try:
         if command in COMPOSED:
-            return candidates(before, word=word)
+            return [*_arguments(command, word), *candidates(before, word=word)]
         if command == "explain":
             return [one.rstrip("=") if not before else one for one in candidates(before, word=word)]
         if command in COMMANDS:
@@ -129,6 +129,8 @@ def _arguments(command: str, word: str) -> list[str]:
         found += [group for group, members in options().items() if members]
     if command == "completion":
         found += list(SCRIPTS)
+    if command == "verify":
+        found += ["resume"]
     return [one for one in found if one.startswith(word)]
 
 

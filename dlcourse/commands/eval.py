@@ -29,9 +29,10 @@ class Arguments:
 def main(argv: list[str]) -> int:
     """Evaluate; exit code 1 if the test numbers are not those that the run recorded."""
     given = read(Arguments, argv, command="eval", purpose="The numbers of a checkpoint again.")
+    from dlcourse.files import read_json
     from dlcourse.folders import find_run  # torch, imported below, takes two seconds
     from dlcourse.run.parts import assemble
-    from dlcourse.run.prepare import read_head, read_json, read_splits
+    from dlcourse.run.prepare import read_head, read_splits
     from dlcourse.run.resume import data_changes
     from dlcourse.run.verdict import measure
 
@@ -42,7 +43,7 @@ def main(argv: list[str]) -> int:
     parts = assemble(config, choices=choices, allow_code=given.allow_code)
     parts.runtime.apply()
     splits = read_splits(parts)
-    known = {name: entry["sha256"] for name, entry in read_json(folder.data).items()}
+    known = {name: str(entry["sha256"]) for name, entry in read_json(folder.data).items() if known_by_sum(entry)}
     changes = data_changes(known, {given.split: getattr(splits, given.split).fingerprint})
     stats = measure(parts, getattr(splits, given.split), folder.checkpoints / f"{given.checkpoint}.pt")
     numbers = {**stats.summary(), **stats.details()}
@@ -56,6 +57,11 @@ def main(argv: list[str]) -> int:
         return 0
     recorded = [record["scalars"] for record in folder.records() if record.get("split") == "test"]
     return compare(numbers, recorded[-1]) if recorded else 0
+
+
+def known_by_sum(entry: object) -> bool:
+    """Whether an entry of data.json holds a split's SHA-256."""
+    return isinstance(entry, dict) and "sha256" in entry
 
 
 def compare(numbers: Mapping[str, float], recorded: Mapping[str, float]) -> int:

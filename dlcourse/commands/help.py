@@ -1,10 +1,11 @@
-"""`dlcourse train --help`: the groups with their options, the settings, and how it is written."""
+"""`dlcourse train --help` and `verify --help`: the groups with their options, the settings, how it is written."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
 
+from dlcourse.commands.arguments import usage
 from dlcourse.config.kinds import describe, shown
 from dlcourse.config.settings import KNOWN, Known
 from dlcourse.config.tree import defaults_of, options, package_folder, read_yaml
@@ -32,14 +33,21 @@ more: dlcourse list [GROUP], dlcourse explain optimizer.lr
 
 
 def main(argv: list[str]) -> int:
-    """Print the help of `train`, whatever else was said."""
-    print(HEAD)
+    """Print the help of the command that `argv` begins with, whatever else was said."""
+    print(verify_head() if argv[:1] == ["verify"] else HEAD)
     print("groups (the default first):")
     print("\n".join(groups()))
     print("\nsettings:")
     print("\n".join(line for known in KNOWN.values() for line in setting(known)))
     print(f"\n{TAIL}", end="")
     return 0
+
+
+def verify_head() -> str:
+    """What `verify` takes beside what `train` does."""
+    from dlcourse.commands.verify import PURPOSE, Arguments
+
+    return usage(Arguments, command="verify", purpose=PURPOSE)
 
 
 def groups() -> Iterator[str]:

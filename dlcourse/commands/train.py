@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,12 @@ from dlcourse.config.overrides import Resume, resume_request
 from dlcourse.errors import ConfigError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from dlcourse.folders import RunFolder
     from dlcourse.run.drive import Outcome
     from dlcourse.run.prepare import Run
+    from dlcourse.training.observers import Observer
 
 
 def main(argv: list[str]) -> int:
@@ -24,10 +27,10 @@ def main(argv: list[str]) -> int:
     return run_hydra(argv, train) if request is None else resume(request)
 
 
-def train(config: dict[str, Any], where: Where) -> int:
-    """One job: a new run in a folder of its own."""
+def train(config: dict[str, Any], where: Where, *, watching: Sequence[Observer] = ()) -> int:
+    """One job: a new run in a folder of its own; `watching` is told of every event."""
     # torch, imported below, takes two seconds: only once the command line is accepted
-    from dlcourse.folders import claim, release
+    from dlcourse.folders import claim, held, release
     from dlcourse.run.drive import drive
     from dlcourse.run.parts import assemble
     from dlcourse.run.prepare import prepare, set_start_values, write_head
@@ -47,19 +50,26 @@ def train(config: dict[str, Any], where: Where) -> int:
         release(folder)
         raise
     greet(run)
-    return finish(run, drive(run, hyperparameters=hyperparameters(config, where.choices)))
+    with held(folder):
+        named = hyperparameters(config, where.choices)
+        return finish(run, drive(run, hyperparameters=named, watching=watching))
 
 
-def resume(request: Resume) -> int:
-    """Go on with a run in its own folder."""
-    from dlcourse.folders import find_run
+def resume(request: Resume, *, watching: Sequence[Observer] = ()) -> int:
+    """Go on with a run in its own folder, which no other process may be doing; `watching` is told of every event."""
+    from dlcourse.folders import find_run, held
+
+    folder = find_run(request.run, runs=Path(str(request.changes.get("runs", "runs"))).expanduser())
+    with held(folder):
+        return _resume(folder, request.changes, watching=watching)
+
+
+def _resume(folder: RunFolder, wishes: Mapping[str, Any], *, watching: Sequence[Observer]) -> int:
     from dlcourse.run.drive import drive
     from dlcourse.run.parts import assemble
     from dlcourse.run.prepare import prepare, read_head, set_start_values, write_config
     from dlcourse.run.resume import MAY_CHANGE, changed, ends_exactness, flat, restore
 
-    wishes = request.changes
-    folder = find_run(request.run, runs=Path(str(wishes.get("runs", "runs"))).expanduser())
     config, choices = read_head(folder)
     config = changed(config, wishes)
     # what a run folder says never makes code of this folder run unless the user says so
@@ -78,7 +88,8 @@ def resume(request: Resume) -> int:
     greet(run)
     if run.state.step >= run.plan.steps:
         print("the run is complete; give it more epochs= to go on")
-    return finish(run, drive(run, hyperparameters=hyperparameters(config, choices), kept=kept))
+    named = hyperparameters(config, choices)
+    return finish(run, drive(run, hyperparameters=named, kept=kept, watching=watching))
 
 
 MECHANICS = frozenset({
@@ -123,20 +134,11 @@ def finish(run: Run, outcome: Outcome) -> int:
         print(f"  dlcourse train resume={shown(run.folder)}")
         return outcome.exit_code
     from rich.console import Console
-    from rich.table import Table
 
-    step, _ = run.state.best
-    table = Table(
-        title=f"best of {len(run.state.validations)} validations: step {step} (epoch {run.plan.epoch(step):g})"
-    )
-    table.add_column("")
-    table.add_column("validation", justify="right")
-    table.add_column("test", justify="right")
-    best = best_validation(run.folder, step)
-    for name in [name for name in outcome.test if "/" not in name]:
-        table.add_row(name, number(best.get(name)), number(outcome.test[name]))
     print()
-    Console(highlight=False).print(table)
+    terminal = Console(highlight=False)
+    for table in tables(run, outcome):
+        terminal.print(table)
     words = {"early_stop": "stopped early: no better validation", "max_minutes": "stopped by max_minutes"}
     if outcome.reason in words:
         print(f"{words[outcome.reason]}, at step {run.state.step} of {run.plan.steps}")
@@ -150,6 +152,35 @@ def finish(run: Run, outcome: Outcome) -> int:
     longer = f"epochs={2 * settings.epochs}" if settings.max_steps is None else f"max_steps={2 * settings.max_steps}"
     print(f"  dlcourse train resume={name} {longer}")
     return 0
+
+
+MOST_ROWS = 20  # classes that still make a readable table
+
+
+def tables(run: Run, outcome: Outcome) -> Iterator[Table]:
+    """The numbers of the best epoch on validation and test; then the test's finer ones (`recall/cat`), a row each."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    step, _ = run.state.best
+    count = len(run.state.validations)
+    table = Table(title=f"best of {count} validations: step {step} (epoch {run.plan.epoch(step):g})")
+    for column in ("", "validation", "test"):
+        table.add_column(column, justify="right" if column else "left")
+    best = best_validation(run.folder, step)
+    for name in [name for name in outcome.test if "/" not in name]:
+        table.add_row(name, number(best.get(name)), number(outcome.test[name]))
+    yield table
+
+    finer = [name.split("/", 1) for name in outcome.test if "/" in name]
+    columns, rows = dict.fromkeys(column for column, _ in finer), dict.fromkeys(row for _, row in finer)
+    if 0 < len(rows) <= MOST_ROWS:
+        table = Table(title="test")
+        for column in ("", *columns):
+            table.add_column(column, justify="right" if column else "left")
+        for row in rows:
+            table.add_row(escape(row), *(number(outcome.test.get(f"{column}/{row}")) for column in columns))
+        yield table
 
 
 def best_validation(folder: RunFolder, step: int) -> dict[str, float]:

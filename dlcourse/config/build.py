@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 
 from dlcourse.config.kinds import Misfit, conform, shown
 from dlcourse.config.names import unknown
-from dlcourse.config.targets import resolve
+from dlcourse.config.targets import allowed, resolve
 from dlcourse.errors import ConfigError, UserError
 
 NO_FACTS: Mapping[str, object] = {}
@@ -52,6 +52,14 @@ class Call:
             return self.callee(*args, **self.arguments)
         except ValueError as error:
             raise ConfigError(self._place(str(error))) from error
+        except UserError:
+            raise
+        # What was not written for this place raises what it likes; of the user's own code its traceback is wanted.
+        except Exception as error:
+            if not allowed(str(getattr(self.callee, "__module__", ""))):
+                raise
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise ConfigError(f"{self.at}: {self.callee.__name__} cannot be called so ({reason})") from error
 
     def _place(self, text: str) -> str:
         first = text.split(maxsplit=1)[0].rstrip(":") if text.strip() else ""

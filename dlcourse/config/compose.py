@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from dlcourse.config import tree
-from dlcourse.config.overrides import parse, split
+from dlcourse.config.overrides import Words, parse, split
 from dlcourse.errors import ConfigError, UserError, block
 
 if TYPE_CHECKING:
@@ -66,8 +69,11 @@ def run_hydra(argv: Sequence[str], job: Job) -> int:
         words = check(words)
     codes: list[int] = []
 
+    begun: list[DictConfig] = []
+
     def task(config: DictConfig) -> None:
         where: Where | None = None
+        begun.append(config)
         try:
             plain, where = _unwrap(config)
             codes.append(job(plain, where) or 0)
@@ -92,6 +98,7 @@ def run_hydra(argv: Sequence[str], job: Job) -> int:
         scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="dlcourse-", ignore_cleanup_errors=True))
         stack.enter_context(_argv(["dlcourse train", *words.flags, *words.overrides]))
         stack.enter_context(_hydra_errors())
+        stack.enter_context(_told_to_stop(words, begun))
         import hydra
         from omegaconf import OmegaConf
 
@@ -129,6 +136,36 @@ def compose(
     if not isinstance(found, dict):
         raise ConfigError(f"{name}.yaml must hold keys and values")
     return {str(key): value for key, value in found.items()}
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+@contextmanager
+def _told_to_stop(words: Words, begun: Sequence[object]) -> Generator[None]:
+    """SIGTERM leaves as Ctrl-C does, so that everything is cleared away; of a sweep it is said what is missing."""
+    main_thread = threading.current_thread() is threading.main_thread()  # only it may hear signals
+    before = signal.signal(signal.SIGTERM, _leave) if main_thread else None
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit) as leaving:
+        if words.sweeps and (isinstance(leaving, KeyboardInterrupt) or leaving.code in SIGNALLED):
+            print(_missing(words, begun=len(begun)), file=sys.stderr)
+        raise
+    finally:
+        if main_thread:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _missing(words: Words, *, begun: int) -> str:
+    """What to say of a sweep that was stopped: the jobs that never began."""
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+
+    # Hydra's own cutting of a sweep into jobs, so that their numbers and order are those of the jobs that ran.
+    [jobs] = BasicSweeper.split_arguments([parse(word) for word in words.overrides], None)
+    missing = [f"dlcourse: job {number} never began: {' '.join(jobs[number])}" for number in range(begun, len(jobs))]
+    return "\n".join([f"dlcourse: the sweep was stopped after {begun} of {len(jobs)} jobs had begun", *missing])
 
 
 def _take_back(folder: Path) -> None:

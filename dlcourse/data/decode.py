@@ -33,6 +33,8 @@ def decode_all(paths: Sequence[Path], *, size: int, channels: int, workers: int)
     images = np.empty((len(paths), size, size, channels), dtype=np.uint8)
 
     def fill(number: int) -> str | None:
+        if not paths[number].is_file():  # opening a pipe would wait for ever
+            return f"{paths[number]} (no regular file)"
         try:
             images[number] = decode(paths[number], size=size, channels=channels)
         # Damaged bytes make PIL's decoders raise nearly anything (struct.error, SyntaxError, IndexError, ...).

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
@@ -39,25 +39,37 @@ class Outcome:
         return EXIT_CODES.get(self.reason, 0)
 
 
-def drive(run: Run, *, hyperparameters: Mapping[str, object], kept: tuple[int, int] | None = None) -> Outcome:
+def drive(
+    run: Run,
+    *,
+    hyperparameters: Mapping[str, object],
+    kept: tuple[int, int] | None = None,
+    watching: Sequence[Observer] = (),
+) -> Outcome:
     """Train from the state's step to the end, then test the best checkpoint.
 
     Args:
         run: prepared; on resume its state is loaded.
         hyperparameters: by dotted name, for TensorBoard.
         kept: on resume, how many bytes of metrics.jsonl and timing.jsonl belong to the checkpoint.
+        watching: who else is told of every event, before a checkpoint is written.
 
     Raises:
         RunError: it had to stop after its first step; status.json says so.
     """
     with _status(run), listening() as requests:
-        outcome = _train_and_test(run, requests, hyperparameters=hyperparameters, kept=kept)
+        outcome = _train_and_test(run, requests, hyperparameters=hyperparameters, kept=kept, watching=watching)
         run.folder.set_status("interrupted" if outcome.exit_code else "done", exit_code=outcome.exit_code)
     return outcome
 
 
 def _train_and_test(
-    run: Run, requests: Requests, *, hyperparameters: Mapping[str, object], kept: tuple[int, int] | None
+    run: Run,
+    requests: Requests,
+    *,
+    hyperparameters: Mapping[str, object],
+    kept: tuple[int, int] | None,
+    watching: Sequence[Observer],
 ) -> Outcome:
     name, _ = run.parts.task.best
     with ExitStack() as closing:
@@ -79,7 +91,7 @@ def _train_and_test(
             beside=lambda: {**beside, **run.plan.position(run.state.step), "history_bytes": list(history.sizes)},
             keep=run.parts.settings.checkpoint.keep,
         )
-        observers: list[Observer] = [history, board, console, saver]
+        observers: list[Observer] = [history, board, console, *watching, saver]
         for observer in observers:
             closing.callback(observer.close)
 

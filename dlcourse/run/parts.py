@@ -58,10 +58,14 @@ def assemble(config: Mapping[str, Any], *, choices: Mapping[str, str | None], al
 
     def built(group: str, *args: object, facts: Mapping[str, object] | None = None) -> Any:
         try:
-            return call(config[group], *args, at=group, facts=facts or {}, allow_code=allow_code)
+            made = call(config[group], *args, at=group, facts=facts or {}, allow_code=allow_code)
         except UserError as error:
             problems.extend(error.problems)
             return None
+        if isinstance(made, KINDS[group]):
+            return made
+        problems.append(f"{group} must make a {KINDS[group].__name__}, not a {type(made).__name__}")
+        return None
 
     try:
         settings = Settings.read(config)
@@ -117,6 +121,12 @@ def assemble(config: Mapping[str, Any], *, choices: Mapping[str, str | None], al
         init=config.get("init") or [],
     )
 
+
+KINDS: Mapping[str, type[Any]] = {
+    "data": DataSet, "task": Task, "model": nn.Module, "optimizer": torch.optim.Optimizer, "scheduler": Schedule,
+    "runtime": Runtime,
+}  # fmt: skip
+"""What each group has to make."""
 
 START = 0x57A27  # keeps the draws of start values apart from those of step 0
 

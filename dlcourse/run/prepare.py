@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from dlcourse.training.average import Average
 from dlcourse.training.plan import Plan
 from dlcourse.training.state import State
 
+MOST_BYTES, MOST_VALUES, MOST_DEPTH = 200_000, 10_000, 20  # of a config.yaml; ours has 2,000, 100 and 3
 CHOICES = "choices"  # the key of config.yaml under which the chosen options stand
 
 
@@ -113,22 +113,43 @@ def read_head(folder: RunFolder) -> tuple[dict[str, Any], dict[str, str | None]]
         CheckpointError: config.yaml is damaged.
     """
     try:
-        config = yaml.safe_load(folder.config.read_text(encoding="utf-8"))
+        config = yaml.safe_load(short_text(folder.config))
+        check_extent(config)
         choices = config.pop(CHOICES)
-    except (OSError, ValueError, yaml.YAMLError, KeyError, AttributeError, TypeError) as error:
-        raise CheckpointError(
-            f"{folder.config}: damaged ({type(error).__name__}); the run cannot be built again"
-        ) from error
+    except (OSError, ValueError, yaml.YAMLError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise CheckpointError(f"{folder.config}: damaged ({reason}); the run cannot be built again") from error
     groups = ("task", "optimizer", "scheduler", "runtime", "data", "model")
-    if not isinstance(choices, dict) or not all(isinstance(config.get(group), dict) for group in groups):
+    if not is_choices(choices) or not all(isinstance(config.get(group), dict) for group in groups):
         raise CheckpointError(f"{folder.config}: damaged (a group is missing); the run cannot be built again")
     return config, choices
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a run folder; empty if the file is missing or damaged."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+def short_text(path: Path) -> str:
+    """What stands in a file; ValueError if it is longer than a config."""
+    if path.stat().st_size > MOST_BYTES:
+        raise ValueError(f"it has more than {MOST_BYTES:,} bytes")
+    return path.read_text(encoding="utf-8")
+
+
+def is_choices(value: object) -> bool:
+    """Whether it maps groups to the names of options."""
+    return isinstance(value, dict) and all(
+        isinstance(group, str) and isinstance(name, str | None) for group, name in value.items()
+    )
+
+
+def check_extent(value: object) -> None:
+    """Raise ValueError if there are more values in it than a config has, as where an alias holds itself."""
+    waiting: list[tuple[object, int]] = [(value, 0)]
+    for count in range(MOST_VALUES):
+        if not waiting:
+            return
+        item, depth = waiting.pop()
+        if depth > MOST_DEPTH:
+            raise ValueError(f"it is nested more than {MOST_DEPTH} deep")
+        inner = item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
+        waiting += [(one, depth + 1) for one in inner]
+        if count + len(waiting) > MOST_VALUES:
+            break
+    raise ValueError(f"it holds more than {MOST_VALUES:,} values")

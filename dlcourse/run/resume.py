@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dlcourse.errors import CheckpointError, ConfigError, suggestion
+from dlcourse.files import read_json
 from dlcourse.folders import RunFolder
 from dlcourse.run.environment import differences, environment
 from dlcourse.run.parts import Parts
-from dlcourse.run.prepare import Run, read_json
+from dlcourse.run.prepare import Run
 from dlcourse.training import checkpoint
 
 MAY_CHANGE = (
@@ -71,14 +72,28 @@ def restore(run: Run, *, anyway: bool) -> tuple[tuple[int, int], list[str]]:
         if not anyway:
             raise CheckpointError(*problems, "say resume_anyway=true to go on all the same")
         notes.extend(problems)
-    run.state.load_state_dict(saved)
-    return (int(saved["history_bytes"][0]), int(saved["history_bytes"][1])), notes
+    try:
+        run.state.load_state_dict(saved)
+        metrics, timing = (int(size) for size in saved["history_bytes"])
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError, OverflowError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise CheckpointError(
+            f"{run.folder.checkpoints}: the checkpoint of step {saved['step']} does not fit this run ({reason})"
+        ) from error
+    if run.state.step < 0 or metrics < 0 or timing < 0:
+        raise CheckpointError(f"{run.folder.checkpoints}: the newest checkpoint counts backwards; it was tampered with")
+    notes += [
+        f"{path.name} is shorter than when the checkpoint was written: some of its lines are lost"
+        for path, size in ((run.folder.metrics, metrics), (run.folder.timing, timing))
+        if not path.exists() or path.stat().st_size < size
+    ]
+    return (metrics, timing), notes
 
 
 def data_changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """One line for each split whose fingerprint is another one."""
     return [
-        f"data: the {name} split is not the one that this run was trained with (sha256 {before[name][:12]}..., "
+        f"data: the {name} split is not the one that this run was trained with (sha256 {str(before[name])[:12]}..., "
         f"now {now[name][:12]}...)"
         for name in now
         if name in before and before[name] != now[name]

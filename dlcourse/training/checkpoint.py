@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,10 @@ from dlcourse.files import replace_file, sync_folder
 
 FORMAT = 1  # raised when what a checkpoint holds changes its meaning
 ZIP = b"PK\x03\x04"
-KEYS = frozenset(
-    {"format", "step", "model", "ema", "optimizer", "scheduler", "scaler", "losses", "best", "skipped"}
-    | {"history_bytes", "data"}
-)
+KINDS: Mapping[str, type | tuple[type, ...]] = {
+    "step": int, "model": dict, "ema": (dict, type(None)), "optimizer": dict, "scheduler": dict, "scaler": dict,
+    "losses": torch.Tensor, "best": list, "skipped": int, "history_bytes": list, "data": dict,
+}  # fmt: skip
 
 
 def save(folder: Path, content: Mapping[str, Any], *, keep: int, best: bool) -> None:
@@ -32,7 +33,7 @@ def save(folder: Path, content: Mapping[str, Any], *, keep: int, best: bool) -> 
     """
     folder.mkdir(exist_ok=True)
     fresh = folder / "fresh.pt"
-    replace_file(fresh, lambda beside: torch.save({"format": FORMAT, **content}, beside))
+    replace_file(fresh, lambda beside: write({"format": FORMAT, **content}, beside))
     if best:
         replace_file(folder / "best.pt", lambda beside: twin(fresh, beside))
     names = newest_names(keep)
@@ -41,6 +42,18 @@ def save(folder: Path, content: Mapping[str, Any], *, keep: int, best: bool) -> 
             (folder / newer).replace(folder / older)
     fresh.replace(folder / "last.pt")
     sync_folder(folder)
+
+
+def write(content: Mapping[str, Any], path: Path) -> None:
+    """Fill one file; a full disk is the system's own OSError, which torch's zip writer hides behind another."""
+    try:
+        with path.open("wb") as file:
+            torch.save(content, file)
+    except RuntimeError as error:
+        hidden: BaseException | None = error
+        while hidden is not None and not isinstance(hidden, OSError):
+            hidden = hidden.__context__
+        raise hidden or error from error
 
 
 def twin(source: Path, target: Path) -> None:
@@ -63,9 +76,13 @@ def load(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: missing, damaged, of another format, or not a checkpoint of this program.
     """
+    if path.exists() and not path.is_file():
+        raise CheckpointError(f"{path}: no regular file")  # opening a pipe would wait for ever
     try:
         with path.open("rb") as file:
             is_archive = file.read(len(ZIP)) == ZIP
+        if is_archive:
+            check_archive(path)
         # torch would read anything else as a bare pickle
         content = torch.load(path, map_location="cpu", weights_only=True) if is_archive else None
     except FileNotFoundError:
@@ -84,9 +101,24 @@ def load(path: Path) -> dict[str, Any]:
         raise CheckpointError(
             f"{path}: checkpoint format {content['format']}, of {age} dlcourse; this one reads format {FORMAT}"
         )
-    if lacking := sorted(KEYS - content.keys()):
+    if lacking := sorted(KINDS.keys() - content.keys()):
         raise CheckpointError(f"{path}: incomplete, it lacks {', '.join(lacking)}")
+    if wrong := [name for name, kind in KINDS.items() if not isinstance(content[name], kind)]:
+        raise CheckpointError(f"{path}: damaged, or not a checkpoint ({', '.join(wrong)} of another kind)")
     return content
+
+
+def check_archive(path: Path) -> None:
+    """Raise ValueError if a byte of an archive is wrong, or if it would unpack to more than it is.
+
+    torch checks neither: it reads flipped bits as weights, and writes nothing compressed.
+    """
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+        if unpacked > path.stat().st_size:
+            raise ValueError(f"it would unpack to {unpacked:,} bytes")
+        if damaged := archive.testzip():
+            raise ValueError(f"the checksum of {damaged} is wrong")
 
 
 def newest(folder: Path) -> tuple[dict[str, Any] | None, list[str]]:

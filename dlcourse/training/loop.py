@@ -110,7 +110,10 @@ def fit(
 
 @dataclass(frozen=True)
 class Made:
-    """What one step tells: the learning rate, the gradient norm if it was due (on the device), whether it was taken."""
+    """What one step tells: the learning rate, the gradient norm if it was due (on the device), whether it was taken.
+
+    A step is left out for what is not finite, by us or, where fp16 overflowed, by the scaler.
+    """
 
     rate: float
     norm: Tensor | None
@@ -153,9 +156,12 @@ def train_step(
     if careful and norm is not None:  # a scaler leaves out by itself what overflowed in the gradient
         taken = bool(torch.isfinite(loss)) and (state.scaler.is_enabled() or bool(torch.isfinite(norm)))
     if taken:
+        scale = state.scaler.get_scale()  # 1 without a scaler; with one, the step itself waits for the device as well
         state.scaler.step(state.optimizer)
         state.scaler.update()
         state.losses.append(loss)
+        taken = state.scaler.get_scale() >= scale
+        state.skipped += not taken
         if state.average is not None:
             state.average.update(state.step)
     else:
@@ -193,7 +199,7 @@ def training_numbers(state: State, made: Made, *, skipping: bool) -> dict[str, f
         scalars["grad_norm"] = float(made.norm)
     if state.scaler.is_enabled():
         scalars["loss_scale"] = state.scaler.get_scale()
-    if skipping:
+    if skipping or state.scaler.is_enabled():
         scalars["skipped"] = float(state.skipped)
     return scalars
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from dlcourse.data.base import mix
-from dlcourse.errors import ConfigError
+from dlcourse.errors import ConfigError, NotAvailable
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -117,14 +117,15 @@ class Runtime:
         """One forward and backward pass on a copy of `model`, so that what cannot be computed is said before step 0.
 
         Raises:
-            ConfigError: the device cannot do this precision for the model, or the model does not fit the samples.
+            NotAvailable: the device cannot do this precision for the model.
+            ConfigError: the model does not fit the samples.
         """
         error = self._fault(model, loss)
         if error is None:
             return
         reason = (str(error) or type(error).__name__).splitlines()[0]
         if self.precision != "fp32" and replace(self, precision="fp32")._fault(model, loss) is None:
-            raise ConfigError(
+            raise NotAvailable(
                 f"runtime.precision: {self.precision} cannot be computed for this model on {self.device} ({reason}); "
                 "say runtime.precision=fp32"
             ) from error

@@ -28,7 +28,7 @@ class State:
         step: optimizer steps done.
         losses: the losses since the last training record, still on the device.
         validations: (step, deciding number, lower is better) of every validation so far.
-        skipped: steps left out for a non-finite loss or gradient.
+        skipped: steps left out for a non-finite loss or gradient, or because fp16 overflowed.
     """
 
     model: nn.Module
@@ -104,11 +104,12 @@ class State:
         """Take up what `state_dict` gave.
 
         Raises:
-            CheckpointError: the weights are those of another model.
+            CheckpointError: the weights are those of another model, or the optimizer's state is another's.
         """
         load_weights(self.model, saved["model"])
         if self.average is not None:
             load_weights(self.average.model, saved["ema"] or saved["model"])
+        check_optimizer(self.optimizer, saved["optimizer"])
         self.optimizer.load_state_dict(saved["optimizer"])
         self.schedule.load_state_dict(saved["scheduler"])
         self.scaler.load_state_dict(saved["scaler"])
@@ -118,6 +119,42 @@ class State:
         self.step, self.skipped = int(saved["step"]), int(saved["skipped"])
 
 
+def check_optimizer(optimizer: torch.optim.Optimizer, saved: Mapping[str, Any]) -> None:
+    """Hold a saved state against the optimizer that is to take it up, which torch does only at its next step.
+
+    Raises:
+        CheckpointError: another optimizer's, or damaged.
+    """
+    own = optimizer.state_dict()["param_groups"]
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    if kinds(saved.get("param_groups")) != kinds(own):
+        raise CheckpointError("the checkpoint's optimizer is another one: its groups hold other settings or weights")
+    for number, entries in saved["state"].items():
+        for name, value in entries.items():
+            fits = not isinstance(value, Tensor) or is_state_of(parameters[number], value)
+            if not (fits and isinstance(value, Tensor | int | float | None)):
+                raise CheckpointError(f"the checkpoint's optimizer is damaged: {name} of weight {number} does not fit")
+
+
+def is_state_of(parameter: Tensor, value: Tensor) -> bool:
+    """Whether a tensor can be an optimizer's memory of `parameter`: as large, or one number."""
+    return value.shape in (parameter.shape, ()) and value.layout == torch.strided and value.dtype.is_floating_point
+
+
+def is_plain(value: object) -> bool:
+    """Whether it is a tensor that lies in memory as numbers."""
+    return isinstance(value, Tensor) and value.layout == torch.strided and value.device.type == "cpu"
+
+
+def kinds(value: object) -> object:
+    """The shape of nested lists and mappings with the types of what they hold; whole numbers pass for others."""
+    if isinstance(value, Mapping):
+        return {key: kinds(item) for key, item in value.items() if key != "params"} | {"params": value.get("params")}
+    if isinstance(value, list | tuple):
+        return [kinds(item) for item in value]
+    return float if type(value) is int else type(value)
+
+
 def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Copy `weights` into `model`.
 
@@ -125,6 +162,8 @@ def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
         CheckpointError: names or shapes differ; the first three differences are named.
     """
     own = model.state_dict()
+    if strange := [name for name, value in weights.items() if not is_plain(value)]:
+        raise CheckpointError(f"the checkpoint's weights are damaged: {strange[0]} is no plain tensor")
     lacking = [f"{name} is missing" for name in own if name not in weights]
     unknown = [f"{name} is not in this model" for name in weights if name not in own]
     reshaped = [

@@ -22,6 +22,7 @@ from dlcourse.data.idx import parse_idx, read_idx
 from dlcourse.errors import DataError
 
 RECORD = 3073
+FEWER = settings(max_examples=max(60, settings.default.max_examples // 4))  # each takes some milliseconds
 T = TypeVar("T")
 
 
@@ -60,7 +61,7 @@ def damaged(draw: st.DrawFn, whole: bytes) -> bytes:
     )
 
 
-@settings(deadline=None, max_examples=60)
+@FEWER
 @given(labels=st.lists(st.integers(0, 12), min_size=1, max_size=4), change=st.sampled_from([0, 0, -1, 1, RECORD]))
 def test_a_cifar_file_is_read_right_or_refused(labels: list[int], change: int) -> None:
     records = b"".join(bytes([label]) + bytes([label * 20]) * 3072 for label in labels)
@@ -97,7 +98,6 @@ def test_an_idx_file_gives_back_its_array_and_a_damaged_one_never_more(
     assert isinstance(array, DataError) or array.numel() == len(content) - 16
 
 
-@settings(deadline=None)
 @given(content=st.one_of(st.binary(max_size=200), damaged(gzip.compress(bytes(range(200))))))
 def test_a_gzipped_file_is_unpacked_or_refused(content: bytes) -> None:
     with tempfile.TemporaryDirectory() as name:
@@ -107,7 +107,6 @@ def test_a_gzipped_file_is_unpacked_or_refused(content: bytes) -> None:
             assert not isinstance(answer, DataError) or "x.gz" in str(answer)
 
 
-@settings(deadline=None)
 @given(plain=damaged(tar_gz()))
 def test_a_damaged_archive_is_unpacked_inside_its_folder_or_refused(plain: bytes) -> None:
     with tempfile.TemporaryDirectory() as name:
@@ -122,7 +121,7 @@ def test_a_damaged_archive_is_unpacked_inside_its_folder_or_refused(plain: bytes
         assert sorted(path.name for path in Path(name).iterdir()) == ["a.tar.gz", "inside"]
 
 
-@settings(deadline=None, max_examples=200)
+@FEWER
 @given(content=st.one_of(st.binary(max_size=100), damaged(png())), extension=st.sampled_from(["png", "jpg", "gif"]))
 def test_any_bytes_are_decoded_to_one_square_or_refused_by_name(content: bytes, extension: str) -> None:
     with tempfile.TemporaryDirectory() as name:

@@ -22,7 +22,6 @@ VALUES = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 
 
 @given(st.lists(WORDS, max_size=4))
-@settings(max_examples=150, deadline=None)
 def test_any_command_line_parses_or_is_refused(argv: list[str]) -> None:
     words = split(argv)
     parse_all(words.overrides)
@@ -32,7 +31,6 @@ def test_any_command_line_parses_or_is_refused(argv: list[str]) -> None:
 
 
 @given(VALUES)
-@settings(max_examples=200, deadline=None)
 def test_every_value_of_a_path_parses_and_most_arrive_unchanged(text: str) -> None:
     override = parse(f"run={text}")
     again = parse(override.input_line or "")
@@ -43,7 +41,7 @@ def test_every_value_of_a_path_parses_and_most_arrive_unchanged(text: str) -> No
 
 
 @given(st.lists(WORDS, max_size=2), WORDS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=max(60, settings.default.max_examples // 4))
 def test_the_completer_never_fails(before: list[str], word: str) -> None:
     for one in candidates(before, word=word):
         assert one

@@ -6,8 +6,9 @@ import contextlib
 import errno
 import os
 import pickle
+import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 import torch
@@ -145,8 +146,8 @@ def test_a_kill_between_any_two_renames_loses_nothing(
 def test_a_full_disk_leaves_the_last_good_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save(folder, 1)
 
-    def full(value: object, path: Path) -> None:
-        Path(path).write_bytes(b"half")
+    def full(value: object, file: BinaryIO) -> None:
+        file.write(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(torch, "save", full)
@@ -195,8 +196,30 @@ def test_a_pickle_that_would_run_code_does_not(tmp_path: Path, bare: bool) -> No
     assert not mark.exists()
 
 
+def test_a_flipped_bit_in_a_weight_is_damage(tmp_path: Path) -> None:
+    path = save(tmp_path, 1) / "last.pt"
+    whole = path.read_bytes()
+    weight = content(1)["model"]["weight"].numpy().tobytes()
+    path.write_bytes(whole.replace(weight, weight[:10] + b"\1" + weight[11:]))
+    assert path.read_bytes() != whole
+    with pytest.raises(CheckpointError, match="the checksum of .* is wrong"):
+        checkpoint.load(path)
+
+
+def test_an_archive_that_unpacks_to_more_than_it_is_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.pt"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", bytes(50_000_000))
+    assert path.stat().st_size < 100_000
+    with pytest.raises(CheckpointError, match="it would unpack to 50,000,000 bytes"):
+        checkpoint.load(path)
+
+
 @given(st.data())
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=max(60, settings.default.max_examples // 4),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 def test_any_damage_is_a_checkpoint_error_or_none(tmp_path: Path, data: st.DataObject) -> None:
     whole = tmp_path / "whole.pt"
     if not whole.exists():

@@ -193,8 +193,9 @@ def test_a_damaged_status_is_none(tmp_path: Path, damage: str) -> None:
     assert folder.read_status() == {}
 
 
-def test_a_last_line_that_was_cut_off_is_no_record(tmp_path: Path) -> None:
+def test_a_line_that_was_cut_off_or_damaged_is_no_record(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    folder.metrics.write_text('{"step": 1}\n{"step": 2}\n{"ste')
+    record = '{{"step": {}, "epoch": 0.5, "split": "val", "scalars": {{"loss": 1}}}}\n'
+    folder.metrics.write_text(f'{record.format(1)}{{"step": 9}}\n[]\n{record.format(2)}{"[" * 10_000}\n{{"ste')
     assert [record["step"] for record in folder.records()] == [1, 2]
     assert list(RunFolder(tmp_path / "none").records()) == []

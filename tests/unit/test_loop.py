@@ -282,6 +282,7 @@ def test_no_checkpoint_holds_a_weight_that_is_not_finite() -> None:
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_skipping_leaves_out_the_step_and_restores_the_running_statistics(precision: str) -> None:
     run = bench(poison=[4], on_nonfinite="skip", epochs=2, precision=precision)
+    run.state.scaler = torch.amp.GradScaler("cpu", init_scale=16.0, enabled=precision == "fp16")  # nothing overflows
     events = run.run()
     assert reason(events) == "done"
     assert run.state.skipped == 2  # once an epoch
@@ -305,6 +306,22 @@ def test_a_gradient_norm_that_overflowed_is_no_number_in_the_metrics() -> None:
     for record in records(run.run()):
         json.dumps(record.scalars, allow_nan=False)
         assert "loss_scale" in record.scalars
+
+
+def test_steps_that_overflow_in_fp16_are_left_out_counted_and_shown() -> None:
+    run = bench(linear(), precision="fp16", max_steps=10, lr=0.01)
+    run.state.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**100)
+    before = run.digest
+    [first, *_, last] = records(run.run())
+    assert (first.scalars["skipped"], first.scalars["loss_scale"]) == (1, 2.0**99)
+    assert (last.scalars["skipped"], run.state.skipped, run.digest) == (10, 10, before)
+
+
+def test_fp16_that_overflows_whatever_its_scale_is_ends_the_run() -> None:
+    run = bench(linear(), precision="fp16", max_steps=100)
+    run.state.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**120, backoff_factor=0.99)
+    with pytest.raises(RunError, match="20 steps in a row had a non-finite loss or gradient"):
+        run.run()
 
 
 def test_a_validation_that_is_not_finite_is_never_the_best() -> None:

@@ -32,7 +32,9 @@ class Checkpoints:
         content = {**self._state.state_dict(), **self._beside()}
         try:
             checkpoint.save(self._folder, content, keep=self._keep, best=event.best)
-        except (OSError, RuntimeError) as error:  # torch's zip writer reports a full disk as a RuntimeError
+        except (OSError, RuntimeError) as error:  # torch's zip writer has faults of its own
+            if not self._folder.parent.exists():
+                raise RunError(f"{self._folder.parent}: the run folder is gone after step {event.step}") from error
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0]
             full = isinstance(error, OSError) and error.errno == errno.ENOSPC
             advice = "free some space" if full else "see to the folder"

@@ -9,6 +9,8 @@ from io import BufferedRandom
 from pathlib import Path
 from typing import Any
 
+from dlcourse.files import parse_object
+from dlcourse.folders import is_record
 from dlcourse.training.events import Event, Record, Save
 
 
@@ -45,8 +47,8 @@ class History:
 
     def at(self, step: int) -> Iterator[Record]:
         """What was recorded at `step`, for whoever has to write it again."""
-        timings = {line["split"]: line["timing"] for line in lines_at(step, self._timing)}
-        for line in lines_at(step, self._metrics):
+        timings = {line.get("split"): line.get("timing", {}) for line in lines_at(step, self._timing)}
+        for line in filter(is_record, lines_at(step, self._metrics)):
             yield Record(step, line["epoch"], line["split"], line["scalars"], timings.get(line["split"], {}))
 
     def close(self) -> None:
@@ -64,10 +66,10 @@ def open_at(path: Path, size: int) -> BufferedRandom:
 
 
 def lines_at(step: int, file: BufferedRandom) -> Iterator[dict[str, Any]]:
-    """The lines of an open file that stand for `step`; the file's place stays at its end."""
+    """The lines of an open file that stand for `step`, without damaged ones; the file's place stays at its end."""
     file.seek(0)
     lines = file.read().splitlines()
-    yield from (line for line in map(json.loads, lines) if line["step"] == step)
+    yield from (line for line in map(parse_object, lines) if line.get("step") == step)
 
 
 def append(file: BufferedRandom, line: dict[str, object]) -> None:
