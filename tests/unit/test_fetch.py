@@ -147,7 +147,7 @@ def test_an_archive_is_unpacked_with_its_folders_and_without_its_modes(tmp_path:
     [
         ("../escaped", b"x"),
         ("set/../../escaped", b"x"),
-        ("/tmp/escaped", b"x"),
+        ("/escaped", b"x"),
         ("C:\\escaped", b"x"),
         header("set/link", tarfile.SYMTYPE, target="/etc/passwd"),
         header("set/hard", tarfile.LNKTYPE, target="set/good"),
