@@ -223,7 +223,7 @@ PARTS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(("group", "target"), itertools.product(GROUPS, PARTS))
+@pytest.mark.parametrize(("group", "target"), list(itertools.product(GROUPS, PARTS)))
 def test_a_part_in_the_place_of_another_is_refused(group: str, target: str) -> None:
     config = compose(["model.width=2"])
     choices = {"model": "resnet18", "data": "digits", "task": "classification"}
