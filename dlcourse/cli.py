@@ -25,7 +25,7 @@ usage: dlcourse COMMAND [key=value ...]
 examples:
   dlcourse train
   dlcourse train model=resnet18 data=cifar10 optimizer.lr=0.05 epochs=30
-  dlcourse train -m model=lenet5,resnet18 seed=1,2,3
+  dlcourse train -m data=mnist model=lenet5,resnet18 seed=1,2,3
   dlcourse board
 """
 

@@ -17,7 +17,7 @@ examples:
   dlcourse train                                         the defaults, a minute or two
   dlcourse train model=resnet18 data=cifar10 epochs=30
   dlcourse train optimizer=adamw optimizer.lr=0.003      an option's own setting
-  dlcourse train -m model=lenet5,resnet18 seed=1,2,3     every combination
+  dlcourse train -m data=mnist model=lenet5,resnet18     every combination
   dlcourse train resume=latest                           go on with the last run
   dlcourse train --cfg job                               show the config, train nothing
 """
@@ -37,7 +37,7 @@ def main(argv: list[str]) -> int:
     print(verify_head() if argv[:1] == ["verify"] else HEAD)
     print("groups (the default first):")
     print("\n".join(groups()))
-    print("\nsettings:")
+    print("\nsettings (a data set brings its own epochs and batch size; --cfg job shows what holds):")
     print("\n".join(line for known in KNOWN.values() for line in setting(known)))
     print(f"\n{TAIL}", end="")
     return 0

@@ -168,6 +168,8 @@ def faults(config: Mapping[str, Any]) -> Iterator[str]:
     parents = {key.split(".")[0] for key in KNOWN if "." in key}
     given: dict[str, object] = {}
     for name, value in config.items():
+        if name == "experiment" and isinstance(value, Mapping):
+            yield "experiment: the file's first line must be '# @package _global_', or nothing in it takes effect"
         if name in GROUPS or name == "hydra":
             continue
         if name in parents:

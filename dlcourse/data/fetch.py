@@ -54,6 +54,7 @@ def fetch(remote: Remote, *, folder: Path, retries: int = 2) -> Path:
     import pooch
 
     reasons: list[str] = []
+    made = not folder.exists()
     for url in remote.urls:
         cache = pooch.create(
             path=folder,
@@ -66,7 +67,9 @@ def fetch(remote: Remote, *, folder: Path, retries: int = 2) -> Path:
             return Path(cache.fetch(remote.name, downloader=_download))  # pyright: ignore[reportArgumentType]
         except (OSError, ValueError, _RefusedError) as error:  # requests' errors are OSErrors, pooch's are ValueErrors
             reasons.append(f"{url} ({_reason(error)})")
-    raise DataError(f"cannot download {' nor '.join(reasons)}: {INSTEAD}")
+    if made and folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+    raise DataError(f"{folder}: does not hold the set; cannot download {' nor '.join(reasons)}: {INSTEAD}")
 
 
 class _RefusedError(Exception):

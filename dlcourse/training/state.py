@@ -129,6 +129,10 @@ def check_optimizer(optimizer: torch.optim.Optimizer, saved: Mapping[str, Any]) 
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     if kinds(saved.get("param_groups")) != kinds(own):
         raise CheckpointError("the checkpoint's optimizer is another one: its groups hold other settings or weights")
+    kept = {tuple(sorted((str(name), isinstance(value, Tensor)) for name, value in entries.items()))
+            for entries in saved["state"].values()}  # fmt: skip
+    if len(kept) > 1:
+        raise CheckpointError("the checkpoint's optimizer is damaged: it does not remember the same of every weight")
     for number, entries in saved["state"].items():
         for name, value in entries.items():
             fits = not isinstance(value, Tensor) or is_state_of(parameters[number], value)

@@ -14,9 +14,12 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from dlcourse.errors import CheckpointError
 from dlcourse.training import checkpoint
+from dlcourse.training.optimizers import adamw
+from dlcourse.training.state import check_optimizer
 
 
 def content(step: int) -> dict[str, Any]:
@@ -234,3 +237,15 @@ def test_any_damage_is_a_checkpoint_error_or_none(tmp_path: Path, data: st.DataO
     except CheckpointError:
         return
     assert torch.equal(loaded["model"]["weight"], content(1)["model"]["weight"])
+
+
+def test_an_optimizer_that_forgot_one_weight_is_damaged() -> None:
+    model = nn.Linear(2, 2)
+    optimizer = adamw(model.named_parameters())
+    model(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    check_optimizer(optimizer, optimizer.state_dict())
+    struck = optimizer.state_dict()
+    struck["state"][0]["exp_avg"] = None
+    with pytest.raises(CheckpointError, match="does not remember the same"):
+        check_optimizer(optimizer, struck)

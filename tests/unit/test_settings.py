@@ -95,3 +95,8 @@ def test_what_is_allowed_is_read(changes: dict[str, object]) -> None:
 
 def test_a_folder_named_by_a_number_is_text() -> None:
     assert Settings.read({"run": 2024}).run == "2024"
+
+
+def test_an_experiment_file_without_its_package_line_is_refused() -> None:
+    with pytest.raises(ConfigError, match="@package _global_"):
+        Settings.read({"experiment": {"epochs": 1, "model": "mynet"}})

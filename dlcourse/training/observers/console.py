@@ -31,6 +31,7 @@ class Console:
         self._plan, self._decisive = plan, decisive
         self._terminal = terminal or Terminal(highlight=False, soft_wrap=True)
         self._train: Record | None = None
+        self._validated = 0  # a training loss older than the last validation is no news
         self._began, self._first_step, self._drawn = time.monotonic(), step, 0.0
         self._bar: Progress | None = None
         self._task = TaskID(0)
@@ -83,7 +84,9 @@ class Console:
         return f"{loss}lr {scalars['lr']:.3g}  {timing['samples_per_second']:,.0f} samples/s"
 
     def _validation(self, record: Record) -> str:
-        train = self._train.scalars.get("loss") if self._train else None
+        fresh = self._train is not None and self._train.step > self._validated
+        train = self._train.scalars.get("loss") if self._train is not None and fresh else None
+        self._validated = record.step
         numbers = [f"epoch {record.epoch:g}/{self._plan.epoch(self._plan.steps):g}", f"step {record.step}"]
         numbers += [f"train loss {train:.4f}"] if train is not None else []
         numbers += [f"val loss {record.scalars['loss']:.4f}"] if "loss" in record.scalars else []
