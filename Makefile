@@ -5,10 +5,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help train test verify fuzz board lint format types bench clean
+.PHONY: help train test verify fuzz check-torchtext board lint format types bench clean
 
 help:  ## This list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 train: $(VENV)/.installed  ## Set up, then train ResNet18 on the embedded digits; ARGS="model=resnet18 data=cifar10" for more
 	@$(BIN)/dlcourse train $(ARGS)
@@ -29,6 +29,9 @@ verify: $(VENV)/.installed-test  ## The slow tests, then kills, signals, full di
 
 fuzz: $(VENV)/.installed-test  ## 100,000 damaged inputs for everything that reads a file; takes a quarter of an hour
 	@$(BIN)/python scripts/fuzz.py $(ARGS)
+
+check-torchtext: $(VENV)/.installed  ## Compare tokens and ids live with torchtext 0.18 (Python 3.11, 3 GB the first time)
+	@$(BIN)/python scripts/check_torchtext.py --env $(VENV)/torchtext $(ARGS)
 
 board: $(VENV)/.installed  ## TensorBoard on runs/
 	@$(BIN)/dlcourse board $(ARGS)

@@ -1,0 +1,1 @@
+"""What a reader of predictions sees: in the terminal, in a browser, as a plot."""
