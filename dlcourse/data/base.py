@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 import torch
@@ -82,11 +82,16 @@ class Split(ABC, Generic[B_co]):
 
 @dataclass(frozen=True)
 class Splits:
-    """The three parts of a data set; the best epoch is chosen on `val`, `test` is touched once."""
+    """The three parts of a data set; the best epoch is chosen on `val`, `test` is touched once.
+
+    Args:
+        keepsakes: what a run keeps beside its config, file name -> text: the vocabulary that made the ids.
+    """
 
     train: Split[Any]
     val: Split[Any]
     test: Split[Any]
+    keepsakes: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class DataSet(ABC):
@@ -106,6 +111,14 @@ class DataSet(ABC):
         Raises:
             DataError: a file is missing, damaged or cannot be fetched.
         """
+
+    def settled(self) -> Mapping[str, object]:
+        """Arguments that were left to the data, as it decided them; a run's config keeps them."""
+        return {}
+
+    def notes(self) -> list[str]:
+        """What a reader of the results should know of the data, a line each; asked for after `load`."""
+        return []
 
 
 def mix(*numbers: int) -> int:

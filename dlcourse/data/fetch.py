@@ -19,7 +19,7 @@ from dlcourse.errors import DataError
 if TYPE_CHECKING:
     import pooch
 
-INSTEAD = "give data.root=FOLDER with the files in it, or take the embedded set: data=digits"
+INSTEAD = "give data.root=FOLDER with the files in it, or take an embedded set: data=digits, data=reviews_toy"
 _TIMEOUT = 30
 _CHUNK = 1 << 16
 
