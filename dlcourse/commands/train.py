@@ -41,7 +41,7 @@ def train(config: dict[str, Any], where: Where, *, watching: Sequence[Observer] 
     folder = claim(Path(settings.runs).expanduser(), group=parts.name, job=where.job, wanted=wanted)
     try:
         run = prepare(parts, folder)
-        set_start_values(run, allow_code=True)
+        notes = set_start_values(run)
         try:
             write_head(run, config, overrides=where.overrides)
         except OSError as error:
@@ -50,6 +50,8 @@ def train(config: dict[str, Any], where: Where, *, watching: Sequence[Observer] 
         release(folder)
         raise
     greet(run)
+    for note in notes:
+        print(note)
     with held(folder):
         named = hyperparameters(config, where.choices)
         return finish(run, drive(run, hyperparameters=named, watching=watching))
@@ -78,7 +80,7 @@ def _resume(folder: RunFolder, wishes: Mapping[str, Any], *, watching: Sequence[
     run = prepare(parts, folder)
     kept, notes = restore(run, anyway=bool(wishes.get("resume_anyway", False)))
     if run.state.step == 0:
-        set_start_values(run, allow_code=allow_code)
+        notes += set_start_values(run)
     for note in notes:
         print(note)
     if inexact := ends_exactness(folder, parts, wishes):
@@ -94,7 +96,7 @@ def _resume(folder: RunFolder, wishes: Mapping[str, Any], *, watching: Sequence[
 
 MECHANICS = frozenset({
     "allow_code", "checkpoint.every_minutes", "checkpoint.every_steps", "checkpoint.keep", "data.download", "data.root",
-    "data.workers", "log_every", "resume", "resume_anyway", "run", "runs",
+    "data.workers", "log_every", "resume", "resume_anyway", "run", "runs", "test",
 })  # fmt: skip
 """Settings that change no result, or say where things lie."""
 
@@ -119,6 +121,8 @@ def greet(run: Run) -> None:
     sizes = " / ".join(f"{len(split):,}" for split in (run.splits.train, run.splits.val, run.splits.test))
     print(f"model  {parts.choices.get('model')}: {weights:,} weights")
     print(f"data   {parts.choices.get('data')}: {sizes} to train / validate / test")
+    for note in parts.data.notes():
+        print(f"       {note}")
     print(f"on     {runtime.device}, {runtime.precision}{layout}, {runtime.threads} threads")
     start = f" from step {run.state.step}" if run.state.step else ""
     print(
@@ -165,11 +169,13 @@ def tables(run: Run, outcome: Outcome) -> Iterator[Table]:
     step, _ = run.state.best
     count = len(run.state.validations)
     table = Table(title=f"best of {count} validations: step {step} (epoch {run.plan.epoch(step):g})")
-    for column in ("", "validation", "test"):
-        table.add_column(column, justify="right" if column else "left")
     best = best_validation(run.folder, step)
-    for name in [name for name in outcome.test if "/" not in name]:
-        table.add_row(name, number(best.get(name)), number(outcome.test[name]))
+    columns = {"validation": best, "test": outcome.test} if outcome.test else {"validation": best}
+    table.add_column("", justify="left")
+    for column in columns:
+        table.add_column(column, justify="right")
+    for name in [name for name in outcome.test or best if "/" not in name]:
+        table.add_row(name, *(number(numbers.get(name)) for numbers in columns.values()))
     yield table
 
     finer = [name.split("/", 1) for name in outcome.test if "/" in name]

@@ -13,6 +13,8 @@ from dlcourse.errors import ConfigError, UserError
 
 NO_FACTS: Mapping[str, object] = {}
 
+NOT_SAID = "the data does not say"  # the end of the line about an argument that no fact fills
+
 
 @dataclass
 class Problems:
@@ -179,7 +181,7 @@ def _argument(value: object, annotation: object, *, at: str, facts: Mapping[str,
     try:
         return conform(value, annotation)
     except Misfit as misfit:
-        missing = "; it is null, and the data does not say" if value is None else f", not {shown(value)}"
+        missing = f"; it is null, and {NOT_SAID}" if value is None else f", not {shown(value)}"
         raise ConfigError(f"{at} must be {misfit}{missing}") from misfit
 
 

@@ -107,6 +107,7 @@ class Settings:
     on_nonfinite: Literal["stop", "skip"] = setting(
         "stop", "What a loss or gradient that is not finite does: stop the run, or skip that step."
     )
+    test: bool = setting(True, "Test the best checkpoint at the end; false keeps the test split for a later look.")
     log_every: int = setting(50, "Optimizer steps between two training records.", range=POSITIVE)
     runs: str = setting("runs", "Folder that run folders go to.")
     run: str | None = setting(None, "This run's own folder; null names one by model, data and time.")

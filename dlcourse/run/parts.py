@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from dlcourse.config import tree
-from dlcourse.config.build import call
+from dlcourse.config.build import NOT_SAID, Call, bind, call
 from dlcourse.config.settings import Settings
 from dlcourse.data.base import DataSet, mix
 from dlcourse.errors import ConfigError, UserError
@@ -19,8 +19,7 @@ from dlcourse.tasks.base import Task
 from dlcourse.training.runtime import Runtime
 from dlcourse.training.schedules import Schedule
 
-Start = Callable[..., None]
-"""A start value: called with (model, train split, generator) once before step 0."""
+START_GIVEN = 3  # a start value is called with (model, train split, generator) once before step 0
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Parts:
     runtime: Runtime
     optimizer: torch.optim.Optimizer
     schedule: Callable[[Clock], Schedule]
-    init: Sequence[Mapping[str, Any]]
+    init: Sequence[Call]
 
     @property
     def name(self) -> str:
@@ -99,6 +98,13 @@ def assemble(config: Mapping[str, Any], *, choices: Mapping[str, str | None], al
             problems.extend(error.problems)
     optimizer: torch.optim.Optimizer | None = built("optimizer", stand_in.named_parameters())
     schedule: Schedule | None = built("scheduler", Clock(steps=1000, steps_per_epoch=100))
+    init: list[Call] = []
+    for at, node in start_values(config.get("init")):
+        try:
+            given = {"runs": settings.runs}
+            init.append(bind(node, at=at, facts=given, allow_code=allow_code, given=START_GIVEN))
+        except UserError as error:
+            problems.extend(error.problems)
     if (
         problems
         or data is None
@@ -118,7 +124,7 @@ def assemble(config: Mapping[str, Any], *, choices: Mapping[str, str | None], al
         runtime=runtime,
         optimizer=optimizer,
         schedule=lambda clock: call(config["scheduler"], clock, at="scheduler", facts={}, allow_code=allow_code),
-        init=config.get("init") or [],
+        init=init,
     )
 
 
@@ -129,6 +135,16 @@ KINDS: Mapping[str, type[Any]] = {
 """What each group has to make."""
 
 START = 0x57A27  # keeps the draws of start values apart from those of step 0
+
+
+def start_values(node: Any) -> Iterator[tuple[str, Any]]:
+    """Where each start value stands and its call; `init` holds one call, several by name, or a list of them."""
+    if isinstance(node, Mapping) and "_target_" in node:
+        yield "init", node
+    elif isinstance(node, Mapping):
+        yield from ((f"init.{name}", one) for name, one in node.items())
+    else:
+        yield from ((f"init.{number}", one) for number, one in enumerate(node or []))
 
 
 def kind_misfit(
@@ -148,7 +164,8 @@ def about_fit(
 ) -> str:
     """`line`; if it is about what the data gives, with both names and the models that would fit."""
     about = line.removeprefix("model.").removeprefix("model: ")
-    if not (line.startswith("model:") or about.split(" ")[0] in facts):
+    lacking = line.startswith("model.") and line.endswith(NOT_SAID)
+    if not (lacking or line.startswith("model:") or about.split(" ")[0] in facts):
         return line
     names = ", ".join(fitting_models(data, facts, allow_code=allow_code)) or "none"
     return f"model={choices.get('model')} does not fit data={choices.get('data')}: {about}; models that fit: {names}"

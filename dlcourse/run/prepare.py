@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,8 @@ import torch
 import yaml
 from torch import nn
 
-from dlcourse.config.build import call
 from dlcourse.data.base import Splits, mix
-from dlcourse.errors import CheckpointError
+from dlcourse.errors import CheckpointError, DataError
 from dlcourse.files import write_json, write_text
 from dlcourse.folders import RunFolder
 from dlcourse.run.environment import environment
@@ -23,6 +23,11 @@ from dlcourse.training.plan import Plan
 from dlcourse.training.state import State
 
 MOST_BYTES, MOST_VALUES, MOST_DEPTH = 200_000, 10_000, 20  # of a config.yaml; ours has 2,000, 100 and 3
+OWN_NAMES = frozenset({
+    "config.yaml", "overrides.txt", "environment.json", "data.json", "metrics.jsonl", "timing.jsonl", "predictions.npz",
+    "figures", "log.txt", "status.json", "checkpoints",
+})  # fmt: skip
+"""What a run writes into its folder by itself."""
 CHOICES = "choices"  # the key of config.yaml under which the chosen options stand
 
 
@@ -42,12 +47,13 @@ def prepare(parts: Parts, folder: RunFolder) -> Run:
     """Read the data, place everything on the device, and set up the state before step 0.
 
     Raises:
-        DataError: the data cannot be read.
+        DataError: the data cannot be read, or is to keep a file that cannot stand in a run folder.
         ConfigError: the device cannot compute this model in this precision.
     """
     runtime, settings = parts.runtime, parts.settings
     runtime.apply()
     splits = read_splits(parts)
+    check_keepsakes(splits.keepsakes)
     model = runtime.placed(parts.model)
     _rehearse(parts, splits, model)
     plan = Plan.make(settings, steps_per_epoch=splits.train.steps(settings.batch_size))
@@ -76,33 +82,46 @@ def read_splits(parts: Parts) -> Splits:
         name: getattr(read, name).to(runtime.place, memory_format=runtime.memory_format)
         for name in ("train", "val", "test")
     }
-    return Splits(**moved)
+    return replace(read, **moved)
 
 
-def set_start_values(run: Run, *, allow_code: bool) -> None:
-    """Call what `init=` lists, in order, once; a resumed run never does."""
+def check_keepsakes(names: Iterable[str]) -> None:
+    """Raise DataError unless each is the name of a file that can stand in a run folder, and is not the run's own."""
+    # What a name says comes from a data set, which may be anybody's: it must not lead out of the folder.
+    wrong = [name for name in names if name.lower() in OWN_NAMES or not re.fullmatch(r"\w[\w-]*(\.[\w-]+)*", name)]
+    if wrong:
+        raise DataError(
+            *(f"data: a run cannot keep {name!r}; it takes a plain file name that is not its own" for name in wrong)
+        )
+
+
+def set_start_values(run: Run) -> list[str]:
+    """Call what `init=` names, in order, once (a resumed run never does); gives what they have to tell."""
     generator = torch.Generator().manual_seed(mix(run.parts.settings.seed, 1))
-    for number, node in enumerate(run.parts.init):
-        call(node, run.state.model, run.splits.train, generator, at=f"init.{number}", facts={}, allow_code=allow_code)
+    notes = [start(run.state.model, run.splits.train, generator) for start in run.parts.init]
     if run.state.average is not None:
         run.state.average.model.load_state_dict(run.state.model.state_dict())
+    return [f"{start.at}: {note}" for start, note in zip(run.parts.init, notes, strict=True) if note]
 
 
 def write_head(run: Run, config: Mapping[str, Any], *, overrides: list[str]) -> None:
-    """Write what is known before the first step: config, overrides, environment, data."""
+    """Write what is known before the first step: config, overrides, environment, data and its keepsakes."""
     parts, folder = run.parts, run.folder
     write_config(run, config)
     write_text(folder.path / "overrides.txt", "".join(f"{word}\n" for word in overrides))
     write_json(folder.path / "environment.json", environment(parts.runtime))
     sizes = {name: {"items": len(getattr(run.splits, name)), "sha256": sha} for name, sha in run.fingerprints.items()}
     write_json(folder.data, sizes)
+    for name, text in run.splits.keepsakes.items():
+        write_text(folder.path / name, text)
 
 
 def write_config(run: Run, config: Mapping[str, Any]) -> None:
-    """Write config.yaml: the config with what `auto` chose, and the options chosen."""
+    """Write config.yaml: the config with what `auto` chose and the data decided, and the options chosen."""
     known = [name for name in config["runtime"] if name != "_target_"]
     runtime = {**config["runtime"], **{name: getattr(run.parts.runtime, name) for name in known}}
-    resolved = {**config, "runtime": runtime, CHOICES: dict(run.parts.choices)}
+    data = {**config["data"], **run.parts.data.settled()}
+    resolved = {**config, "runtime": runtime, "data": data, CHOICES: dict(run.parts.choices)}
     write_text(run.folder.config, yaml.safe_dump(resolved, allow_unicode=True, sort_keys=False))
 
 

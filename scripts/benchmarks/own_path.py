@@ -62,7 +62,7 @@ def samples_per_second(root: Path, *, model: str, overrides: Sequence[str], warm
     with ExitStack() as closing:
         runs = Path(closing.enter_context(tempfile.TemporaryDirectory()))
         run = prepare(parts, claim(runs, group=parts.name))
-        set_start_values(run, allow_code=False)
+        set_start_values(run)
         write_head(run, config, overrides=words)
         settings, folder, state = parts.settings, run.folder, run.state
         history = History(folder.metrics, folder.timing)

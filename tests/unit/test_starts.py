@@ -1,0 +1,367 @@
+"""Start values: embeddings from counts, n-grams from naive Bayes, weights from another run; how init= names them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.sparse import csr_array
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import MultinomialNB
+from torch import nn
+
+from dlcourse.config.build import bind
+from dlcourse.config.check import check
+from dlcourse.config.compose import compose
+from dlcourse.config.overrides import split
+from dlcourse.data.texts import TextSplit
+from dlcourse.errors import ConfigError, UserError
+from dlcourse.models.bigru_attention import BiGRUAttention
+from dlcourse.models.ngrams import NgramBag
+from dlcourse.models.text_lm import BiLanguageModel
+from dlcourse.run.parts import assemble, start_values
+from dlcourse.text.encoders import build_encoder
+from dlcourse.text.ragged import Ragged
+from dlcourse.training import checkpoint
+from dlcourse.training.starts import ppmi_svd as svd
+from dlcourse.training.starts.from_run import from_run
+from dlcourse.training.starts.nb_ngrams import nb_ngrams, pieces
+from dlcourse.training.starts.ppmi_svd import ppmi_svd
+
+WORDS = ["good", "bad", "film", "plot", "not", "very", "actor", "scene", "end", "dull"]
+
+
+def texts(count: int = 60) -> tuple[list[str], list[int]]:
+    """Reviews whose class shows in their words, and in which all words meet."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(count) % 2
+    found = [
+        [*torch.randint(2, 10, (int(size),), generator=generator).tolist(), int(1 - label)]
+        for size, label in zip(torch.randint(1, 12, (count,), generator=generator), labels, strict=True)
+    ]
+    return [" ".join(WORDS[word] for word in words) for words in found], labels.tolist()
+
+
+def train_split(documents: list[str], labels: list[int], **more: Any) -> TextSplit:
+    encoder = build_encoder(documents, tokenizer="words", max_tokens=50, min_freq=1)
+    return TextSplit(encoder.encode_all(documents), torch.tensor(labels), ("neg", "pos"), encoder, **more)
+
+
+def model(**changed: Any) -> BiGRUAttention:
+    torch.manual_seed(0)
+    given = {"vocab_size": 50, "num_classes": 2, "embedding_size": 4, "hidden_size": 3, "attention_size": 4}
+    return BiGRUAttention(**(given | changed)).eval()
+
+
+def wide(made: BiGRUAttention) -> NgramBag:
+    assert made.wide is not None
+    return made.wide
+
+
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(1)
+
+
+# ---------------------------------------------------------------- n-grams
+
+
+@pytest.mark.parametrize("trained", [True, False])
+def test_the_fitted_wide_path_is_scikit_learns_linear_model(trained: bool) -> None:
+    documents, labels = texts()
+    split = train_split(documents, labels, max_length=3)  # the model truncates, the fit does not
+    network = model(ngrams=2, ngram_buckets=2**22, ngram_train=trained)
+    nb_ngrams(network, split, generator(), alpha=0.5, c=2.0)
+
+    counter = CountVectorizer(ngram_range=(1, 2), binary=True, token_pattern=r"\S+")
+    counts = counter.fit_transform(documents)
+    log_counts = MultinomialNB(alpha=0.5).fit(counts, labels).feature_log_prob_
+    ratios = log_counts[1] - log_counts[0]
+    linear = LogisticRegression(C=2.0, solver="liblinear", tol=1e-8, max_iter=10000)
+    wanted = linear.fit(counts.multiply(ratios).tocsr(), labels)
+
+    for text in [*documents[:5], "good good film", "never seen", "bad bad not good"]:
+        tokens = torch.tensor([split.encoder.encode(text)])
+        logits = wide(network)(tokens, torch.tensor([tokens.shape[1]]))[0]
+        score = wanted.decision_function(counter.transform([text]).multiply(ratios))[0]
+        assert float((logits[1] - logits[0]).detach()) == pytest.approx(score, abs=2e-3), text
+
+
+def test_without_a_fit_the_weights_are_the_log_ratios() -> None:
+    documents, labels = ["a b", "a c", "b b"], [1, 1, 0]
+    network = model(ngrams=2, ngram_buckets=2**22)
+    split = train_split(documents, labels)
+    nb_ngrams(network, split, generator(), fit=False, factor=0.5)
+    # Documents with: a 2|0, b 1|1, c 1|0, a-b 1|0, a-c 1|0, b-b 0|1; with one more of each 12 in sum against 8.
+    logits = wide(network)(torch.tensor([split.encoder.encode("a")]), torch.tensor([1]))[0]
+    assert float((logits[1] - logits[0]).detach()) == pytest.approx(0.5 * np.log((3 / 12) / (1 / 8)), abs=1e-6)
+
+
+def test_of_several_classes_each_is_held_against_the_rest() -> None:
+    documents = ["good film", "bad film", "dull film"] * 8
+    split = train_split(documents, [0, 1, 2] * 8)
+    network = model(num_classes=3, ngrams=2, ngram_buckets=4096)
+    nb_ngrams(network, split, generator())
+    tokens = split.documents.values.reshape(-1, 2)[:3]
+    logits = wide(network)(torch.tensor(tokens, dtype=torch.int64), torch.tensor([2, 2, 2]))
+    assert logits.argmax(1).tolist() == [0, 1, 2]
+
+
+def test_unlabelled_documents_and_rare_ngrams_get_no_weight() -> None:
+    split = train_split(["good film", "bad film", "secret film", "good plot"], [1, 0, -1, 1])
+    network = model(ngrams=2, ngram_buckets=2**22)
+    told = nb_ngrams(network, split, generator())
+    # good, bad, film, plot; good-film, bad-film, good-plot.
+    assert int((wide(network).table != 0).sum()) == 7
+    assert told == "7 of 4,194,304 buckets from 3 documents"
+    nb_ngrams(network, split, generator(), min_documents=2, fit=False)
+    assert int((wide(network).table != 0).sum()) <= 2  # good and film
+
+
+@given(st.lists(st.integers(0, 300_000), max_size=20))
+def test_pieces_hold_every_document_once(lengths: list[int]) -> None:
+    sizes = np.sort(np.array(lengths, dtype=np.int64))
+    found = list(pieces(np.arange(len(sizes)), sizes))
+    assert np.concatenate(found).tolist() == list(range(len(sizes)))
+    assert all(len(part) == 1 or len(part) * sizes[part].max() <= 2**18 for part in found if len(part))
+
+
+@pytest.mark.parametrize(("name", "value"), [("alpha", 0.0), ("c", -1.0), ("factor", 0.0), ("min_documents", 0)])
+def test_ngram_arguments_out_of_range_are_named(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"^{name} must be positive"):
+        nb_ngrams(model(ngrams=2, ngram_buckets=64), train_split(*texts(4)), generator(), **{name: value})
+
+
+def test_a_model_without_ngrams_and_data_without_labels_are_told() -> None:
+    with pytest.raises(ConfigError, match=r"say model.ngrams=2"):
+        nb_ngrams(model(), train_split(*texts(4)), generator())
+    with pytest.raises(ConfigError, match="needs texts with labels"):
+        nb_ngrams(model(ngrams=2, ngram_buckets=64), train_split(["a b"], [-1]), generator())
+
+
+# ---------------------------------------------------------------- embeddings
+
+
+def brute_force(documents: list[list[int]], *, words: int, window: int) -> np.ndarray:
+    counts = np.zeros((words, words))
+    for document in documents:
+        for place, word in enumerate(document):
+            for other in range(max(0, place - window), min(len(document), place + window + 1)):
+                counts[word, document[other]] += other != place
+    return counts
+
+
+@given(st.lists(st.lists(st.integers(0, 5), max_size=9), max_size=6), st.integers(1, 4), st.integers(1, 7))
+def test_counting_in_chunks_is_counting_pair_by_pair(documents: list[list[int]], window: int, chunk: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(svd, "CHUNK", chunk)
+        found = svd.nearby(Ragged.of(documents), words=6, window=window)
+    assert np.array_equal(found.toarray(), brute_force(documents, words=6, window=window))
+
+
+def test_ppmi_is_that_of_its_definition() -> None:
+    counts = brute_force([[0, 1, 2, 1, 3, 0, 0, 1], [2, 3, 3]], words=4, window=2)
+    found = svd.ppmi(csr_array(counts.astype(np.float32)), smoothing=0.75, shift=1.2).toarray()
+    total, contexts = counts.sum(), counts.sum(0) ** 0.75
+    for word in range(4):
+        for context in range(4):
+            chance = counts.sum(1)[word] / total * contexts[context] / contexts.sum()
+            joint = counts[word, context] / total
+            wanted = max(0.0, np.log(joint / chance) - np.log(1.2)) if joint else 0.0
+            assert found[word, context] == pytest.approx(wanted, abs=1e-6)
+
+
+def test_embeddings_are_the_singular_vectors_weighed() -> None:
+    matrix = np.random.RandomState(0).rand(8, 8).astype(np.float32)
+    found = svd.embeddings(csr_array(matrix), size=3, power=0.5, iterations=8, seed=0)
+    vectors, values, _ = np.linalg.svd(matrix)
+    wanted = vectors[:, :3] * values[:3] ** 0.5
+    assert np.allclose(found @ found.T, wanted @ wanted.T, atol=1e-4)  # signs are free
+
+
+def test_words_get_vectors_of_the_chosen_size_and_missing_ones_zeros() -> None:
+    network = model()
+    split = train_split(*texts())
+    ppmi_svd(network, split, generator(), std=0.3)
+    table = network.encoder.embedding.weight.detach()
+    present = torch.tensor(sorted(set(split.documents.values.tolist())))
+    assert float(table[present].pow(2).mean().sqrt()) == pytest.approx(0.3, rel=1e-5)
+    missing = [word for word in range(50) if word not in present]
+    assert (table[missing] == 0).all() and 0 in missing
+    assert table.requires_grad is False and network.encoder.embedding.weight.requires_grad
+
+
+def test_words_in_the_same_company_come_close() -> None:
+    documents = ["the good film ended", "the fine film ended", "a dull plot began", "a poor plot began"] * 5
+    split = train_split(documents, [0] * 20)
+    network = model(embedding_size=3)
+    ppmi_svd(network, split, generator(), window=2)
+    good, fine, dull = network.encoder.embedding.weight[split.encoder.ids(["good", "fine", "dull"])]
+    assert torch.cosine_similarity(good, fine, dim=0) > 0.99 > 0.5 > torch.cosine_similarity(good, dull, dim=0)
+
+
+def test_the_same_seed_gives_the_same_embeddings_and_unlabelled_texts_count() -> None:
+    documents, labels = texts()
+    split = train_split(documents, labels)
+    pool = Ragged.of([[40, 41, 42]])
+    once, again, more = model(), model(), model()
+    for network, part in ((once, split), (again, split), (more, train_split(documents, labels, unlabelled=pool))):
+        ppmi_svd(network, part, generator())
+    assert torch.equal(once.encoder.embedding.weight, again.encoder.embedding.weight)
+    assert (once.encoder.embedding.weight[41] == 0).all() and (more.encoder.embedding.weight[41] != 0).any()
+
+
+def test_fewer_words_than_numbers_leave_the_rest_as_it_was() -> None:
+    network = model(embedding_size=40)
+    before = network.encoder.embedding.weight.detach().clone()
+    told = ppmi_svd(network, train_split(*texts()), generator())
+    after = network.encoder.embedding.weight.detach()
+    assert told.startswith("10 numbers for 10 of 50 words")
+    assert torch.equal(after[1:, 10:], before[1:, 10:]) and not torch.equal(after[:, :10], before[:, :10])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("window", 0), ("shift", 0.5), ("power", -1.0), ("iterations", -1), ("smoothing", 0.0), ("std", 0.0)],
+)
+def test_svd_arguments_out_of_range_are_named(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"^{name} must be"):
+        ppmi_svd(model(), train_split(*texts(4)), generator(), **{name: value})
+
+
+def test_what_has_no_words_is_told() -> None:
+    with pytest.raises(ConfigError, match="the model has none"):
+        ppmi_svd(nn.Linear(2, 2), train_split(*texts(4)), generator())
+    with pytest.raises(ConfigError, match="two words and more"):
+        ppmi_svd(model(), train_split(["a", "b"], [0, 1]), generator())
+
+
+# ---------------------------------------------------------------- another run
+
+
+def save_run(path: Path, weights: nn.Module, *, ema: nn.Module | None = None, vocabulary: str | None = None) -> Path:
+    path.mkdir(parents=True)
+    (path / "config.yaml").write_text("seed: 1\n")
+    if vocabulary is not None:
+        (path / "vocabulary.json").write_text(vocabulary + "\n", encoding="utf-8")
+    content = {
+        "step": 7, "model": weights.state_dict(), "ema": None if ema is None else ema.state_dict(), "optimizer": {},
+        "scheduler": {}, "scaler": {}, "losses": torch.zeros(0), "best": [], "skipped": 0, "history_bytes": [0, 0],
+        "data": {},
+    }  # fmt: skip
+    checkpoint.save(path / "checkpoints", content, keep=0, best=True)
+    return path
+
+
+def language_model() -> BiLanguageModel:
+    torch.manual_seed(9)
+    return BiLanguageModel(vocab_size=50, embedding_size=4, hidden_size=3)
+
+
+def test_a_classifier_takes_the_encoder_of_a_language_model(tmp_path: Path) -> None:
+    split, source, network = train_split(*texts(4)), language_model(), model()
+    before = network.classifier.weight.detach().clone()
+    path = save_run(tmp_path / "lm", source, vocabulary=split.encoder.to_json())
+    told = from_run(network, split, generator(), run=str(path), runs="runs")
+    assert all(
+        torch.equal(value, source.encoder.state_dict()[name]) for name, value in network.encoder.state_dict().items()
+    )
+    assert torch.equal(network.classifier.weight, before)
+    assert told == f"9 of 14 tensors from step 7 of {path}; not attend.hidden.weight, attend.hidden.bias, " \
+        "attend.score.weight and 2 more"  # fmt: skip
+
+
+def test_the_averaged_weights_are_preferred(tmp_path: Path) -> None:
+    raw, averaged, network = nn.Linear(2, 2), nn.Linear(2, 2), nn.Linear(2, 2)
+    save_run(tmp_path / "runs" / "a-b" / "one", raw, ema=averaged)
+    told = from_run(network, train_split(*texts(4)), generator(), run="latest", runs=str(tmp_path / "runs"))
+    assert torch.equal(network.weight, averaged.weight)
+    assert told.startswith("2 of 2 tensors") and ";" not in told
+
+
+def test_other_shapes_stay_as_they_were(tmp_path: Path) -> None:
+    path = save_run(tmp_path / "a", nn.Linear(2, 3))
+    network = nn.Sequential(nn.Linear(2, 2))
+    with pytest.raises(
+        ConfigError, match=r"^init.run: nothing of .* weight \[3, 2\], bias \[3\]; .* 0.weight \[2, 2\]"
+    ):
+        from_run(network, train_split(*texts(4)), generator(), run=str(path), runs="runs")
+
+
+@pytest.mark.parametrize(("vocabulary", "said"), [("{}", "is another one"), (None, "has no vocabulary.json")])
+def test_embeddings_of_other_words_are_refused(tmp_path: Path, vocabulary: str | None, said: str) -> None:
+    path = save_run(tmp_path / "lm", language_model(), vocabulary=vocabulary)
+    network = model()
+    before = network.encoder.embedding.weight.detach().clone()
+    with pytest.raises(ConfigError, match=said):
+        from_run(network, train_split(*texts(4)), generator(), run=str(path), runs="runs")
+    assert torch.equal(network.encoder.embedding.weight, before)
+
+
+def test_without_the_embeddings_the_words_do_not_matter(tmp_path: Path) -> None:
+    path = save_run(tmp_path / "lm", language_model())
+    told = from_run(model(vocab_size=60), train_split(*texts(4)), generator(), run=str(path), runs="runs")
+    assert told.startswith("8 of 14 tensors") and "not encoder.embedding.weight" in told
+
+
+def test_a_run_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="there are no runs"):
+        from_run(model(), train_split(*texts(4)), generator(), run="latest", runs=str(tmp_path))
+
+
+# ---------------------------------------------------------------- init=
+
+CALL = {"_target_": "dlcourse.training.starts.ppmi_svd.ppmi_svd"}
+
+
+def test_init_holds_one_call_several_by_name_or_a_list() -> None:
+    assert list(start_values(CALL)) == [("init", CALL)]
+    assert list(start_values({"svd": CALL, "more": CALL})) == [("init.svd", CALL), ("init.more", CALL)]
+    assert list(start_values([CALL])) == [("init.0", CALL)]
+    assert list(start_values({})) == list(start_values([])) == list(start_values(None)) == []
+
+
+def test_one_start_value_is_set_by_its_group() -> None:
+    words = ["init=from_run", "init.run=latest"]
+    check(split(words))
+    parts = assemble(compose([*words, "runs=elsewhere"]), choices={})
+    assert [(start.at, start.arguments["run"], start.arguments["runs"]) for start in parts.init] == [
+        ("init", "latest", "elsewhere")
+    ]
+
+
+def test_several_start_values_are_set_by_their_names() -> None:
+    words = ["+init@init.svd=ppmi_svd", "+init@init.nb=nb_ngrams", "init.svd.window=3"]
+    check(split(words))
+    parts = assemble(compose(words), choices={})
+    assert [start.at for start in parts.init] == ["init.svd", "init.nb"]
+    assert parts.init[0].arguments["window"] == 3
+
+
+def test_an_experiment_may_bring_several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "configs" / "experiment").mkdir(parents=True)
+    (tmp_path / "configs" / "experiment" / "both.yaml").write_text(
+        "# @package _global_\n# Two start values, one after the other\n"
+        "defaults:\n  - /init@init.svd: ppmi_svd\n  - /init@init.nb: nb_ngrams\n  - _self_\ninit:\n  nb:\n    c: 0.1\n"
+    )
+    words = ["experiment=both", "init.svd.power=0.0"]
+    check(split(words))
+    assert [start.arguments.get("c") for start in assemble(compose(words), choices={}).init] == [None, 0.1]
+
+
+def test_a_start_value_that_lacks_something_is_told_with_all_other_faults() -> None:
+    with pytest.raises(ConfigError) as caught:
+        assemble(compose(["init=from_run", "optimizer.lr=-1.0"]), choices={})
+    assert [problem.split(" ")[0] for problem in caught.value.problems] == ["optimizer.lr", "init.run"]
+
+
+def test_what_a_start_value_says_of_an_argument_has_its_place() -> None:
+    start = bind(CALL | {"window": 0}, at="init.svd", given=3)
+    with pytest.raises(ConfigError, match=r"^init.svd.window must be 1 or more, not 0"):
+        start(model(), train_split(*texts(4)), generator())
