@@ -12,6 +12,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from dlcourse.calibration import expected_calibration_error
+
 
 class Stats(ABC):
     """What was counted over some items; the sum of two counts both."""
@@ -109,15 +111,20 @@ class ClassificationStats(Stats):
         """Int64 [N]: the true classes."""
         return self._joined.labels
 
+    @property
+    def logits(self) -> Tensor:
+        """Float32 [N, K], as the model gave them."""
+        return self._joined.logits
+
     @cached_property
     def predictions(self) -> Tensor:
         """Int64 [N]: the most probable classes; the first of several that tie."""
-        return self._joined.logits.argmax(1)
+        return self.logits.argmax(1)
 
     @cached_property
     def log_probabilities(self) -> Tensor:
         """Float64 [N, K], nats."""
-        return self._joined.logits.double().log_softmax(1)
+        return self.logits.double().log_softmax(1)
 
     @cached_property
     def probabilities(self) -> Tensor:
@@ -139,8 +146,9 @@ class ClassificationStats(Stats):
         """Loss (nats), accuracy, top5 (more than 5 classes), precision, recall and F1, ROC-AUC, calibration error.
 
         `_macro` is the plain mean over the classes that occur among the labels or the predictions, `_weighted` the
-        mean over items, as scikit-learn has them with `zero_division=0`. `roc_auc` is one against the rest, the
-        mean over the classes that some items have and some have not.
+        mean over items, as scikit-learn has them with `zero_division=0`; of two classes the second is what is looked
+        for, and the plain `precision`, `recall` and `f1` are its own. `roc_auc` is one against the rest, the mean over
+        the classes that some items have and some have not.
         """
         if not self.count:
             return {}
@@ -150,6 +158,8 @@ class ClassificationStats(Stats):
         support = self.confusion.sum(1).double()
         occurs = (self.confusion.sum(0) + self.confusion.sum(1)) > 0
         for name, values in precision_recall_f1(self.confusion).items():
+            if len(self.classes) == 2:
+                numbers[name] = values[1].item()
             numbers[f"{name}_macro"] = values[occurs].mean().item()
             numbers[f"{name}_weighted"] = (values * support).sum().item() / self.count
         numbers["roc_auc"] = self._roc_auc()
@@ -180,7 +190,7 @@ class ClassificationStats(Stats):
 
     def _ranks(self) -> Tensor:
         """Int64 [N]: how many classes stand before the true one; of equals the first stands first, as in argmax."""
-        logits, labels = self._joined.logits, self.labels[:, None]
+        logits, labels = self.logits, self.labels[:, None]
         own = logits.gather(1, labels)
         later = torch.arange(len(self.classes)) >= labels
         # Written as "not behind", so that a NaN is never a hit.
@@ -219,13 +229,3 @@ def roc_auc(scores: Tensor, *, hits: Tensor) -> float:
     # Twice the pairs won: items below plus items not above, less the pairs of two hits, all whole numbers.
     twice_won = int(below + not_above) - positive * positive
     return twice_won / (2 * positive * negative)
-
-
-def expected_calibration_error(confidence: Tensor, *, hits: Tensor, bins: int = 15) -> float:
-    """How far confidence and accuracy lie apart, the mean over items (Guo et al. 2017, arXiv:1706.04599, equation 3).
-
-    `confidence` is float64 [N] in 0..1, `hits` bool [N]; the bins have equal widths, each with its upper edge.
-    """
-    edges = torch.linspace(0, 1, bins + 1, dtype=torch.float64)[1:-1]
-    gap = torch.bincount(torch.bucketize(confidence, edges), weights=hits.double() - confidence, minlength=bins)
-    return gap.abs().sum().item() / len(confidence)

@@ -44,9 +44,9 @@ def main(argv: list[str]) -> int:
     parts.runtime.apply()
     splits = read_splits(parts)
     known = {name: str(entry["sha256"]) for name, entry in read_json(folder.data).items() if known_by_sum(entry)}
-    changes = data_changes(known, {given.split: getattr(splits, given.split).fingerprint})
-    stats = measure(parts, getattr(splits, given.split), folder.checkpoints / f"{given.checkpoint}.pt")
-    numbers = {**stats.summary(), **stats.details()}
+    used = {given.split, "val"} if given.split == "test" else {given.split}  # a temperature is fitted on validation
+    changes = data_changes(known, {name: getattr(splits, name).fingerprint for name in sorted(used)})
+    numbers = measure(parts, splits, folder.checkpoints / f"{given.checkpoint}.pt", name=given.split)
     if given.format == "json":
         print(json.dumps(numbers, ensure_ascii=False))
     else:

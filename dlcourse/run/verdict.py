@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from dlcourse.data.base import Split
+from dlcourse.data.base import Split, Splits
 from dlcourse.errors import DataError, RunError
 from dlcourse.files import replace_file
 from dlcourse.media import Picture, PrecisionRecall
 from dlcourse.metrics import Stats
 from dlcourse.run.parts import Parts
 from dlcourse.run.prepare import Run
+from dlcourse.tasks.base import Task
 from dlcourse.training import checkpoint
 from dlcourse.training.events import Record
 from dlcourse.training.loop import Requests, evaluate
@@ -26,7 +27,7 @@ from dlcourse.training.state import load_weights
 def judge_best(run: Run, *, requests: Requests) -> tuple[Record, Stats] | None:
     """The test record of the best checkpoint, and the statistics behind it; writes predictions.npz.
 
-    None if a stop was asked for half-way.
+    None if a stop was asked for half-way. The model is left with the best weights.
 
     Raises:
         RunError: no validation gave a finite number, so none is the best.
@@ -38,24 +39,44 @@ def judge_best(run: Run, *, requests: Requests) -> tuple[Record, Stats] | None:
     stats = evaluate(
         parts.task, model, run.splits.test, parts.settings.batch_size, runtime=parts.runtime, requests=requests
     )
-    if stats is None:
+    concluded = None if stats is None else conclude(parts, model, stats, run.splits.val, requests=requests)
+    if stats is None or concluded is None:
         return None
     predictions = run.parts.task.predictions(stats)
     if predictions:
         arrays = {name: values.cpu().numpy() for name, values in predictions.items()}
         replace_file(run.folder.predictions, lambda beside: write_arrays(beside, arrays))
     step = run.state.step
-    scalars = {**stats.summary(), **stats.details()}
+    scalars = {**stats.summary(), **concluded, **stats.details()}
     return Record(step, run.plan.epoch(step), "test", scalars, stats=stats), stats
 
 
-def measure(parts: Parts, split: Split[Any], path: Path) -> Stats:
-    """The statistics over `split` of the weights that a checkpoint's validation judged."""
+def measure(parts: Parts, splits: Splits, path: Path, *, name: str) -> dict[str, float]:
+    """The numbers over one split of the weights that a checkpoint's validation judged.
+
+    Args:
+        parts: of the run.
+        splits: on the run's device.
+        path: the checkpoint.
+        name: "train", "val" or "test"; of the last also what needs validation, as a run records it.
+    """
     model = load_best(parts, path)
-    stats = evaluate(parts.task, model, split, parts.settings.batch_size, runtime=parts.runtime)
+    stats = evaluate(parts.task, model, getattr(splits, name), parts.settings.batch_size, runtime=parts.runtime)
     if stats is None:
-        raise DataError("the split holds nothing to evaluate on")
-    return stats
+        raise DataError(f"the {name} split holds nothing to evaluate on")
+    concluded = conclude(parts, model, stats, splits.val) if name == "test" else None
+    return {**stats.summary(), **(concluded or {}), **stats.details()}
+
+
+def conclude(
+    parts: Parts, model: nn.Module, test: Stats, val: Split[Any], *, requests: Requests | None = None
+) -> Mapping[str, float] | None:
+    """What the task concludes from test and validation together; None if a stop was asked for half-way."""
+    task = parts.task
+    if type(task).conclude is Task.conclude:
+        return {}  # a pass over validation for nothing
+    stats = evaluate(task, model, val, parts.settings.batch_size, runtime=parts.runtime, requests=requests)
+    return None if stats is None else task.conclude(test, val=stats)
 
 
 def load_best(parts: Parts, path: Path) -> nn.Module:
@@ -72,10 +93,14 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def show(run: Run, stats: Stats) -> Mapping[str, np.ndarray | PrecisionRecall]:
-    """What the task shows of the test split, pictures as pixels; they also go to figures/ as PNG."""
+    """What the task shows of the test split, pictures as pixels; they also go to figures/ as PNG.
+
+    `judge_best` has left the model with the best weights.
+    """
     shown: dict[str, np.ndarray | PrecisionRecall] = {}
     run.folder.figures.mkdir(exist_ok=True)
-    for name, item in run.parts.task.show(stats, run.splits.test).items():
+    model = run.parts.model.eval()
+    for name, item in run.parts.task.show(stats, run.splits.test, model=model).items():
         if isinstance(item, Picture):
             pixels = render(item)  # once: drawing takes a second
             write_png(run.folder.figures / f"test_{name.replace('/', '_')}.png", pixels)

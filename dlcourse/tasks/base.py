@@ -33,8 +33,18 @@ class Task(ABC, Generic[B, S]):
     def evaluate(self, model: nn.Module, batch: B) -> S:
         """Statistics of one batch; those of many batches add."""
 
-    def show(self, stats: S, split: Split[B]) -> Mapping[str, Media]:
-        """Pictures of a whole split's statistics, by name; empty unless a task has any."""
+    def show(self, stats: S, split: Split[B], *, model: nn.Module) -> Mapping[str, Media]:
+        """Pictures of a whole split's statistics, by name; empty unless a task has any.
+
+        `model` is the one that the statistics are of, in evaluation mode; it is still so when a picture is drawn.
+        """
+        return {}
+
+    def conclude(self, test: S, *, val: S) -> Mapping[str, float]:
+        """Finite numbers of the test split that need validation as well, such as what is fitted there.
+
+        A task that has any overrides it; for others validation is not gone through again.
+        """
         return {}
 
     def predictions(self, stats: S) -> Mapping[str, Tensor]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from dlcourse.calibration import expected_calibration_error, fit_temperature
 from dlcourse.data.base import Batch, Split
 from dlcourse.media import Media, Picture, PrecisionRecall
 from dlcourse.metrics import ClassificationStats
@@ -91,21 +92,36 @@ class Classification(Task[LabelledBatch, ClassificationStats]):
         so that the micro-batches of one step add up to the same gradient however it is cut.
         """
         logits: Tensor = model(*batch.inputs)
+        return self.cross_entropies(logits, batch.labels).mean()
+
+    def cross_entropies(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Float32 [B], nats, with smoothing and weights."""
         if self._weights is not None:
             # Stays there, so that only the first step copies.
             self._weights = self._weights.to(logits.device)
         # In float32 even under autocast: bf16 keeps two to three digits of a logarithm.
-        losses = cross_entropy(
-            logits.float(), batch.labels, weight=self._weights, label_smoothing=self.label_smoothing, reduction="none"
+        return cross_entropy(
+            logits.float(), labels, weight=self._weights, label_smoothing=self.label_smoothing, reduction="none"
         )
-        return losses.mean()
 
     def evaluate(self, model: nn.Module, batch: LabelledBatch) -> ClassificationStats:
         """The statistics of one batch; their loss is the plain cross entropy, so that runs compare."""
         logits: Tensor = model(*batch.inputs)
         return ClassificationStats.from_logits(logits, batch.labels, indices=batch.indices, classes=self.classes)
 
-    def show(self, stats: ClassificationStats, split: Split[LabelledBatch]) -> Mapping[str, Media]:
+    def conclude(self, test: ClassificationStats, *, val: ClassificationStats) -> Mapping[str, float]:
+        """`temperature`, fitted on validation, and `ece_scaled`, the test's calibration error with it.
+
+        Empty where validation determines none (all right, or no better than chance) or the test has no finite one.
+        """
+        temperature = fit_temperature(val.logits, val.labels) if val.count and test.count else None
+        if temperature is None:
+            return {}
+        confidence = (test.logits.double() / temperature).softmax(1).amax(1)
+        scaled = expected_calibration_error(confidence, hits=test.predictions == test.labels)
+        return {"temperature": temperature, "ece_scaled": scaled} if math.isfinite(scaled) else {}
+
+    def show(self, stats: ClassificationStats, split: Split[LabelledBatch], *, model: nn.Module) -> Mapping[str, Media]:
         """`confusion`, `mistakes` (if the split's items can be looked at) and `precision_recall/<class>`."""
         shown: dict[str, Media] = {}
         if not stats.count:

@@ -157,7 +157,7 @@ def test_predictions_stand_in_the_order_of_the_split() -> None:
 
 def test_pictures_are_drawn_when_somebody_looks() -> None:
     batch, task = points(60, classes=3), Classification(classes=["猫", "dog", "a $ sign"])
-    shown = task.show(task.evaluate(Scale(), batch), Seen(batch))
+    shown = task.show(task.evaluate(Scale(), batch), Seen(batch), model=Scale())
     assert list(shown) == ["confusion", "mistakes", *(f"precision_recall/{name}" for name in ("猫", "dog", "a $ sign"))]
     for media in shown.values():
         if isinstance(media, Picture):
@@ -175,7 +175,7 @@ def test_the_grid_shows_the_pixels_of_the_worst_mistakes() -> None:
         Points(values, torch.zeros(4, dtype=torch.int64), torch.arange(5, 9)),
         Classification(classes=["cat", "dog"]),
     )
-    shown = task.show(task.evaluate(Scale(), batch), Seen(batch))["mistakes"]
+    shown = task.show(task.evaluate(Scale(), batch), Seen(batch), model=Scale())["mistakes"]
     assert isinstance(shown, Picture)
     axes = shown.draw().axes
     assert [brightest(one) for one in axes] == [6, 8, 5]
@@ -184,9 +184,9 @@ def test_the_grid_shows_the_pixels_of_the_worst_mistakes() -> None:
 
 def test_there_is_no_grid_without_pixels_or_without_mistakes() -> None:
     batch, task = points(60, classes=3), Classification()
-    assert "mistakes" not in task.show(task.evaluate(Scale(), batch), Blind(batch))
+    assert "mistakes" not in task.show(task.evaluate(Scale(), batch), Blind(batch), model=Scale())
     right = Points(batch.values, batch.values.argmax(1), batch.indices)
-    assert "mistakes" not in task.show(task.evaluate(Scale(), right), Seen(right))
+    assert "mistakes" not in task.show(task.evaluate(Scale(), right), Seen(right), model=Scale())
 
 
 def test_the_worst_mistakes_come_first_and_are_at_most_so_many() -> None:
@@ -210,7 +210,10 @@ def test_of_many_classes_the_hardest_have_curves() -> None:
     f1 = {place: numbers["f1"] for place, numbers in enumerate(stats.per_class().values())}
     assert len(chosen) == 10
     assert max(f1[place] for place in chosen) <= min(f1[place] for place in f1 if place not in chosen)
-    assert sum(isinstance(media, PrecisionRecall) for media in task.show(stats, Blind(batch)).values()) == 10
+    assert (
+        sum(isinstance(media, PrecisionRecall) for media in task.show(stats, Blind(batch), model=Scale()).values())
+        == 10
+    )
 
 
 def test_a_class_that_no_item_has_gets_no_curve() -> None:

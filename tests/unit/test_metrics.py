@@ -35,6 +35,9 @@ def test_four_items_by_hand() -> None:
         {
             "loss": -(math.log(0.8) + math.log(0.4) + math.log(0.7) + math.log(0.9)) / 4,
             "accuracy": 3 / 4,
+            "precision": 1.0,
+            "recall": 2 / 3,
+            "f1": 4 / 5,
             "precision_macro": (1 / 2 + 1) / 2,
             "precision_weighted": (1 / 2 * 1 + 1 * 3) / 4,
             "recall_macro": (1 + 2 / 3) / 2,
@@ -63,6 +66,8 @@ def test_the_summary_is_scikit_learns(count: int, classes: int, ties: bool) -> N
         score: Callable[..., float] = getattr(oracle, f"{name}_score")
         for average in ("macro", "weighted"):
             expected[f"{name}_{average}"] = score(truth, predicted, average=average, zero_division=0)
+        if classes == 2:
+            expected[name] = score(truth, predicted, pos_label=1, zero_division=0)
     present = np.unique(truth)
     expected["roc_auc"] = float(np.mean([oracle.roc_auc_score(truth == k, chances[:, k]) for k in present]))
 
