@@ -6,6 +6,8 @@ COMMANDS: Mapping[str, str] = {
     "train": "train a model on a data set",
     "verify": "prove that a killed and resumed training loses nothing",
     "eval": "repeat a run's test numbers from its checkpoint",
+    "predict": "classify texts with a trained model",
+    "attribute": "test by deletion which words decide",
     "board": "open TensorBoard on the runs",
     "list": "every option of every group, and what it is",
     "explain": "one setting: type, default, where it is set, what it does",

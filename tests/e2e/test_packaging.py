@@ -34,7 +34,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (source / name).write_bytes((ROOT / name).read_bytes())
     for folder in ("dlcourse", "configs"):
         for path in (ROOT / folder).rglob("*"):
-            if path.suffix in (".py", ".yaml", ".typed"):
+            if path.suffix in (".py", ".yaml", ".typed", ".j2"):
                 target = source / path.relative_to(ROOT)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(path.read_bytes())
@@ -47,7 +47,7 @@ def test_the_wheel_holds_every_module_and_every_config(wheel: Path) -> None:
     held = set(zipfile.ZipFile(wheel).namelist())
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "dlcourse").rglob("*.py")}
     configs = {f"dlcourse/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "configs").rglob("*.yaml")}
-    assert modules | configs | {"dlcourse/py.typed"} <= held
+    assert modules | configs | {"dlcourse/py.typed", "dlcourse/pages/page.html.j2"} <= held
     assert not [name for name in held if name.startswith(("tests", "scripts", "configs"))]
 
 

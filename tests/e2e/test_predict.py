@@ -1,0 +1,132 @@
+"""`dlcourse predict` and `dlcourse attribute` on a run that was trained here, without its data."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dlcourse.cli import main
+from dlcourse.data.reviews_toy import ToyReviews
+
+TINY = ("model.embedding_size=16", "model.hidden_size=16", "model.attention_size=16", "max_steps=40")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one run of texts and one of images."""
+    folder = tmp_path_factory.mktemp("runs")
+    common = (f"runs={folder}", "runtime.threads=1", "runtime.device=cpu")
+    assert main(["train", "data=digits", "model=resnet18", "model.width=2", "max_steps=1", *common]) == 0
+    assert main(["train", "data=reviews_toy", "model=bigru_attention", "model.ngrams=2", *TINY, *common]) == 0
+    return folder
+
+
+@pytest.fixture
+def run(runs: Path) -> Path:
+    """The folder of the text run."""
+    return next(runs.glob("bigru_attention-reviews_toy/*"))
+
+
+@pytest.fixture
+def unread(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From here on nobody may read the data set."""
+
+    def refuse(self: ToyReviews) -> None:
+        raise AssertionError("predict read the data set")
+
+    monkeypatch.setattr(ToyReviews, "load", refuse)
+
+
+def answer(run: Path, *words: str, capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    capsys.readouterr()
+    assert main(["predict", f"run={run}", "format=json", *words]) == 0
+    return json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+
+
+@pytest.mark.usefixtures("unread")
+def test_predictions_are_those_of_the_runs_own_test(
+    run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    texts = ToyReviews().read().test.texts
+    (tmp_path / "test.txt").write_text("\n".join(texts) + "\n", encoding="utf-8")
+    found = answer(run, f"file={tmp_path / 'test.txt'}", capsys=capsys)
+    recorded = np.load(run / "predictions.npz")
+    scores = np.array([list(one["probabilities"].values()) for one in found])  # type: ignore[attr-defined]
+    assert [one["text"] for one in found] == list(texts)
+    np.testing.assert_allclose(scores[recorded["index"]], recorded["scores"], atol=1e-5)
+    assert [one["integrated_gradients"] is None for one in found[:7]] == [False] * 5 + [True] * 2
+    assert all(one["attention"] is not None for one in found)
+
+
+@pytest.mark.usefixtures("unread")
+def test_odd_texts_have_a_defined_answer(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    empty, long, chinese, equals = answer(run, "--", "", "good " * 200_000, "这部电影很好看", "a=b", capsys=capsys)
+    assert empty["empty"] and empty["words"] == ["<unk>"]
+    assert long["truncated"] and (long["words_read"], long["words_total"]) == (64, 200_000)
+    assert chinese["words"] == ["这部电影很好看"] and equals["text"] == "a=b"
+
+
+@pytest.mark.usefixtures("unread")
+def test_the_answer_in_words_explains_and_warns(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert main(["predict", f"run={run}", "the film was not good", "top=1"]) == 0
+    out = capsys.readouterr().out
+    assert "integrated gradients: " in out and "at random" in out and "Attention alone is no explanation" in out
+
+
+def test_attribute_keeps_a_table_and_a_plot_that_the_page_then_shows(
+    run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    capsys.readouterr()
+    assert main(["attribute", f"run={run}", "documents=40"]) == 0
+    out = capsys.readouterr().out
+    assert "top 10 % by" in out and "With 10 % of the words deleted the label flips" in out
+    assert max(map(len, out.split("\n\n")[0].splitlines())) <= 80 and "…" not in out
+    report = json.loads((run / "attribution" / "attribution.json").read_text(encoding="utf-8"))
+    assert report["documents"] == 40 and len(report["rows"]) == 16
+    assert (run / "attribution" / "flips.png").read_bytes().startswith(b"\x89PNG")
+    words = ["attribute", f"run={run}", "documents=40", "format=json", f"out={tmp_path / 'again'}"]
+    assert main(words) == 0
+    assert json.loads(capsys.readouterr().out) == report
+    page = tmp_path / "out.html"
+    assert main(["predict", f"run={run}", "<script>", f"html={page}"]) == 0
+    text = page.read_text(encoding="utf-8")
+    assert "Deletion test of this run" in text and "&lt;script&gt;" in text and "<script" not in text
+
+
+def test_a_run_of_another_kind_is_refused(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    image_run = next(runs.glob("resnet18-digits/*"))
+    capsys.readouterr()
+    for words in (["predict", "text"], ["attribute"]):
+        assert main([words[0], f"run={image_run}", *words[1:]]) == 2
+        error = capsys.readouterr().err
+        assert error == f"dlcourse: {words[0]} is for text runs; {image_run} is resnet18 on digits\n"
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"", b"\xff", b"{}", b'{"kind": "words", "tokenizer": "words", "tokens": 3}']
+)
+def test_a_damaged_vocabulary_is_told(
+    run: Path, content: bytes | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    (copy / "vocabulary.json").unlink()
+    if content is not None:
+        (copy / "vocabulary.json").write_bytes(content)
+    capsys.readouterr()
+    assert main(["predict", f"run={copy}", "good"]) == 2
+    assert str(copy / "vocabulary.json") in capsys.readouterr().err
+
+
+def test_a_place_that_cannot_be_written_is_told(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    capsys.readouterr()
+    assert main(["predict", f"run={run}", "good", f"html={tmp_path / 'file' / 'out.html'}"]) == 2
+    assert main(["attribute", f"run={run}", f"out={tmp_path / 'file' / 'out'}"]) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("dlcourse: html: ") and second.startswith("dlcourse: out: ")
