@@ -14,7 +14,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import datetime
 from multiprocessing import get_context
@@ -22,22 +22,23 @@ from pathlib import Path
 
 from benchmarks.table import Row, render
 
-BENCHMARKS = ("loop", "lenet5", "resnet18", "pipeline", "startup")
+BENCHMARKS = ("loop", "lenet5", "resnet18", "pipeline", "tokenizer", "bucketing", "startup")
 NEED_LIGHTNING = frozenset({"lenet5", "resnet18"})
+TAKE_REVIEWS = frozenset({"bucketing"})
 PACKAGES = ("dlcourse", "torch", "torchvision", "lightning", "hydra-core", "tensorboard", "numpy", "pillow")
 RESULTS = Path(__file__).parent / "results" / "bench.json"
 
 
-def measured(name: str, repetitions: int, quick: bool) -> list[Row]:
+def measured(name: str, options: Mapping[str, object]) -> list[Row]:
     """The rows of one benchmark."""
-    rows: list[Row] = importlib.import_module(f"benchmarks.{name}").measure(repetitions=repetitions, quick=quick)
+    rows: list[Row] = importlib.import_module(f"benchmarks.{name}").measure(**options)
     return rows
 
 
-def alone(name: str, *, repetitions: int, quick: bool) -> list[Row]:
+def alone(name: str, **options: object) -> list[Row]:
     """The same in a process of its own, so that no benchmark inherits threads, memory or imports from another."""
     with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(measured, name, repetitions, quick).result()
+        return pool.submit(measured, name, options).result()
 
 
 def circumstances() -> dict[str, object]:
@@ -79,6 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--out", type=Path, default=None, help=f"where numbers go ({RESULTS.name}; nowhere with --quick)"
     )
+    parser.add_argument("--imdb", type=Path, default=None, help="folder of the reviews; without it some are drawn")
     asked = parser.parse_args(argv)
     if unknown := [name for name in asked.names if name not in BENCHMARKS]:
         parser.error(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
@@ -91,7 +93,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"{name}: left out, its peer is not installed (pip install --group bench)", file=sys.stderr)
             continue
         around, began = circumstances(), time.monotonic()
-        taken = alone(name, repetitions=repetitions, quick=asked.quick)
+        reviews = {"root": asked.imdb} if name in TAKE_REVIEWS else {}
+        taken = alone(name, repetitions=repetitions, quick=asked.quick, **reviews)
         seconds = round(time.monotonic() - began, 1)
         print(f"{name}: {seconds} s, load before {around['load_before']}", file=sys.stderr, flush=True)
         rows.extend(taken)

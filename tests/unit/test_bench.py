@@ -90,7 +90,9 @@ def test_arms_that_cannot_be_compared_are_refused(peer: tuple[float, ...], targe
         table.Row("a", "s", (1.0, 2.0), peer, table.GAIN, target)
 
 
-@pytest.mark.parametrize(("name", "targets"), [("loop", 1), ("pipeline", 1)])
+@pytest.mark.parametrize(
+    ("name", "targets"), [("loop", 1), ("pipeline", 1), pytest.param("bucketing", 1, marks=pytest.mark.slow)]
+)
 def test_the_quick_form_gives_rows_that_can_be_written(name: str, targets: int) -> None:
     rows = benchmark(name).measure(repetitions=1, quick=True)
     assert sum(row.target is not None for row in rows) == targets
