@@ -27,7 +27,7 @@ class Outcome:
 
     Args:
         reason: "done", "early_stop", "max_minutes" or the name of a signal.
-        test: the test split's numbers; empty if the run was interrupted.
+        test: the test split's numbers; empty if the run was interrupted or left it alone.
     """
 
     reason: str
@@ -109,6 +109,9 @@ def _train_and_test(
         if reason in EXIT_CODES:
             return Outcome(reason, {})
         console.close()  # the bar is full; what follows is said in lines
+        if not parts.settings.test:
+            board.finish()
+            return Outcome(reason, {})
         judged = judge_best(run, requests=requests)
         if judged is None:
             return Outcome(requests.stop or "done", {})

@@ -15,7 +15,7 @@ from dlcourse.training import checkpoint
 
 MAY_CHANGE = (
     "epochs", "max_steps", "max_minutes", "early_stop.patience", "early_stop.min_delta", "checkpoint.every_minutes",
-    "checkpoint.every_steps", "checkpoint.keep", "log_every", "runtime.device", "runtime.threads",
+    "checkpoint.every_steps", "checkpoint.keep", "log_every", "test", "runtime.device", "runtime.threads",
 )  # fmt: skip
 ASIDE = ("resume", "runs", "resume_anyway", "allow_code")
 """Said for this command, not for the run."""
