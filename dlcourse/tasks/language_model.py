@@ -146,7 +146,9 @@ def predictions(
     words = columns < lengths[:, None]
     # On a GPU this waits once a step: how many words there are is known to the device alone.
     places = words.flatten().nonzero()[:, 0]
-    ahead, behind = model.heads(states.flatten(0, 1).index_select(0, places))
+    # Padding goes through the heads as well: the number of words is another in every batch, and oneDNN keeps code and
+    # memory for each shape that it has met (5 GB after 300 steps).
+    ahead, behind = (head.index_select(0, places) for head in model.heads(states.flatten(0, 1)))
     ids = tokens.flatten()[places]
     # Without padding a word's successor stands right behind it, unless it is its document's last.
     paired = columns < lengths[:, None] - 1

@@ -92,7 +92,11 @@ def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) 
 
 @pytest.mark.parametrize(
     ("word", "hint"),
-    [("trian", "did you mean 'train'?"), ("model=lenet5", "dlcourse train model=lenet5"), ("xyz", "there is attribute")],
+    [
+        ("trian", "did you mean 'train'?"),
+        ("model=lenet5", "dlcourse train model=lenet5"),
+        ("xyz", "there is attribute"),
+    ],
 )
 def test_an_unknown_command_gets_a_hint(word: str, hint: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([word]) == 2

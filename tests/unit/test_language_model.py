@@ -65,7 +65,7 @@ class Encoder(nn.Module):
 
 
 class Echo(nn.Module):
-    """Its states are the embedded words themselves, for both directions; padding is not zero but NaN."""
+    """Its states are the embedded words themselves, for both directions; padding is not zero but 1000."""
 
     def __init__(self, *, words: int = 40, size: int = 6, seed: int = 0) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class Echo(nn.Module):
     def states(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         words = self.encoder.embedding(tokens)
         here = torch.arange(tokens.shape[1]) < lengths[:, None]
-        return torch.cat([words, words], -1).masked_fill(~here[..., None], math.nan)
+        return torch.cat([words, words], -1).masked_fill(~here[..., None], 1e3)
 
     def heads(self, states: Tensor) -> tuple[Tensor, Tensor]:
         forward, backward = states.chunk(2, -1)
