@@ -204,6 +204,16 @@ def test_a_changed_length_is_kept_for_the_next_resume(tmp_path: Path) -> None:
     assert "resume" not in config or config["resume"] is None
 
 
+def test_the_test_split_is_left_alone_until_a_later_look(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = train(tmp_path, "test=false")
+    assert "test" not in [record["split"] for record in folder.records()]
+    assert not folder.predictions.exists()
+    assert "│ accuracy" in capsys.readouterr().out
+    main(["train", f"resume={folder.path}", "test=true"])
+    assert [record["split"] for record in folder.records()].count("test") == 1
+    assert folder.predictions.exists()
+
+
 def test_a_run_may_have_any_path(tmp_path: Path) -> None:
     path = tmp_path / "李明 的 (1)" / "lr=0.1"
     assert main(["train", *TINY, "max_steps=2", f"run={path}"]) == 0
