@@ -5,15 +5,18 @@ from __future__ import annotations
 import importlib
 import os
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from dlcourse.commands import COMMANDS, COMPOSED
 from dlcourse.commands.arguments import argument, read, slots_of
 from dlcourse.config.candidates import candidates
-from dlcourse.config.kinds import named_values
+from dlcourse.config.kinds import expand, named_values
 from dlcourse.config.tree import options
 from dlcourse.errors import ConfigError, UserError
+from dlcourse.folders import all_runs, begun
 
 # Bash splits words at `=` and replaces the last piece alone, so what stands before it is cut off every answer.
 BASH = """\
@@ -103,6 +106,10 @@ def complete(line: str) -> list[str]:
         return [name for name in (*COMMANDS, "--help", "--version") if name.startswith(word)]
     command, before = before[0], before[1:]
     try:
+        # `train run=` names a new folder, which no completion can know.
+        named = "resume=" if command in COMPOSED else "run="
+        if word.startswith(named) and (found := _runs(word, before=before)):
+            return found
         if command in COMPOSED:
             return [*_arguments(command, word), *candidates(before, word=word)]
         if command == "explain":
@@ -132,6 +139,16 @@ def _arguments(command: str, word: str) -> list[str]:
     if command == "verify":
         found += ["resume"]
     return [one for one in found if one.startswith(word)]
+
+
+def _runs(word: str, *, before: Sequence[str]) -> list[str]:
+    """The runs that could follow `run=`, the newest first; none for a new run's own folder, or a path."""
+    key, _, start = word.partition("=")
+    places = [one.removeprefix("runs=") for one in before if one.startswith("runs=")]
+    runs = Path(expand(places[-1])) if places else Path("runs")
+    newest = sorted(all_runs(runs), key=begun, reverse=True)
+    names = [folder.path.relative_to(runs).as_posix() for folder in newest]
+    return [f"{key}={name}" for name in ("latest", *names) if names and name.startswith(start)]
 
 
 def _split(line: str) -> list[str]:

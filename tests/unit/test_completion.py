@@ -50,6 +50,18 @@ def test_a_word_is_completed(line: str, words: list[str]) -> None:
     assert complete(line) == words
 
 
+def test_runs_are_offered_the_newest_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    old, new = "a-b/2026-01-02_03-04-05-000006", "a-c/2026-02-02_03-04-05-000006"
+    for name in (old, new):
+        (tmp_path / "there" / name).mkdir(parents=True)
+        (tmp_path / "there" / name / "config.yaml").touch()
+    assert complete("dlcourse eval runs=there run=") == ["run=latest", f"run={new}", f"run={old}"]
+    assert complete("dlcourse train runs=there resume=a-b") == [f"resume={old}"]
+    assert complete("dlcourse train runs=there run=") == []
+    assert complete("dlcourse eval run=") == []
+
+
 def test_the_first_word_is_a_command() -> None:
     assert complete("dlcourse ") == [*COMMANDS, "--help", "--version"]
 
