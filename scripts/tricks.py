@@ -32,7 +32,10 @@ from dlcourse.statistics import welch
 from dlcourse.training.runtime import processor
 
 BASE = "base"
-COMMON = ("model=bigru_attention", "data=imdb", "data.truncate=head", "runtime.threads=1", "test=false")
+# Whole films are held out: the test split has other films than train, and reviews of films that training knows flatter.
+COMMON = (
+    "model=bigru_attention", "data=imdb", "data.val_by=film", "data.truncate=head", "runtime.threads=1", "test=false",
+)  # fmt: skip
 # fmt: off
 ARMS: Mapping[str, tuple[str, ...]] = {
     BASE: (),
@@ -43,6 +46,8 @@ ARMS: Mapping[str, tuple[str, ...]] = {
     ),
     "head + tail": ("data.truncate=head_tail",),
     "word dropout": ("model.word_dropout=0.1",),
+    "embedding dropout": ("model.embedding_dropout=0.2",),
+    "locked dropout": ("model.locked_dropout=0.2",),
     "EMA": ("ema=0.999",),
 }
 # fmt: on

@@ -12,7 +12,7 @@ import torch
 
 from dlcourse.data.base import DataSet, Splits
 from dlcourse.data.image_set import fraction
-from dlcourse.data.imdb_encoded import CLASSES, EncodedReviews, Places, encode_reviews
+from dlcourse.data.imdb_encoded import CLASSES, EncodedReviews, HeldOut, Places, encode_reviews
 from dlcourse.data.imdb_files import PARTS, Listing, find, list_reviews
 from dlcourse.data.roots import checked_root
 from dlcourse.data.text_set import VOCABULARY, Encoding, text_facts
@@ -31,6 +31,7 @@ class ReviewSet(DataSet):
         root: str,
         download: bool,
         val_fraction: float,
+        val_by: HeldOut,
         split_seed: int,
         max_tokens: int,
         min_freq: int,
@@ -41,6 +42,7 @@ class ReviewSet(DataSet):
         self.root = checked_root(root)
         self.download = download
         self.val_fraction = fraction(val_fraction, name="val_fraction")
+        self.val_by: HeldOut = val_by
         self.split_seed = split_seed
         self.encoding = Encoding(tokenizer, max_tokens, min_freq)
         self.drop_leaks = drop_leaks
@@ -51,7 +53,11 @@ class ReviewSet(DataSet):
         """Read and encode all reviews, or take them from the cache if no file and no setting has changed since."""
         listing = list_reviews(find(self.root, download=self.download))
         found = encode_reviews(
-            listing, encoding=self.encoding, val_fraction=self.val_fraction, split_seed=self.split_seed
+            listing,
+            encoding=self.encoding,
+            val_fraction=self.val_fraction,
+            split_seed=self.split_seed,
+            val_by=self.val_by,
         )
         self._notes = [*_size_notes(listing), *_leak_notes(found, dropped=self.drop_leaks)]
         train, val, test = self.splits(found.without_leaks() if self.drop_leaks else found)
@@ -75,6 +81,7 @@ class IMDB(ReviewSet):
         root: The folder that holds aclImdb, or that folder itself; `~` is expanded.
         download: Whether a missing set is fetched from its publisher (80 MB) into `root`.
         val_fraction: Share of each class's training reviews that is held out for validation.
+        val_by: What is held out: single reviews, the same share of each class, or whole films, as in the test split.
         split_seed: Names the validation cut.
         max_tokens: Most entries of the vocabulary, `<pad>` and `<unk>` included.
         min_freq: How often a word must occur to get an entry of its own.
@@ -92,6 +99,7 @@ class IMDB(ReviewSet):
         root: str = "data",
         download: bool = True,
         val_fraction: float = 0.1,
+        val_by: HeldOut = "review",
         split_seed: int = 0,
         max_tokens: int = 30_000,
         min_freq: int = 2,
@@ -107,6 +115,7 @@ class IMDB(ReviewSet):
             root=root,
             download=download,
             val_fraction=val_fraction,
+            val_by=val_by,
             split_seed=split_seed,
             max_tokens=max_tokens,
             min_freq=min_freq,
@@ -152,6 +161,7 @@ class IMDBTexts(ReviewSet):
         root: The folder that holds aclImdb, or that folder itself; `~` is expanded.
         download: Whether a missing set is fetched from its publisher (80 MB) into `root`.
         val_fraction: Share of each class's labelled training reviews that is held out for validation.
+        val_by: What is held out: single reviews, the same share of each class, or whole films, as in the test split.
         split_seed: Names the validation cut.
         max_tokens: Most entries of the vocabulary, `<pad>` and `<unk>` included.
         min_freq: How often a word must occur to get an entry of its own.
@@ -167,6 +177,7 @@ class IMDBTexts(ReviewSet):
         root: str = "data",
         download: bool = True,
         val_fraction: float = 0.1,
+        val_by: HeldOut = "review",
         split_seed: int = 0,
         max_tokens: int = 30_000,
         min_freq: int = 2,
@@ -181,6 +192,7 @@ class IMDBTexts(ReviewSet):
             root=root,
             download=download,
             val_fraction=val_fraction,
+            val_by=val_by,
             split_seed=split_seed,
             max_tokens=max_tokens,
             min_freq=min_freq,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dlcourse.data.cache import Arrays, cached
 from dlcourse.data.imdb_files import PARTS, Listing
-from dlcourse.data.split import stratified
+from dlcourse.data.split import grouped, stratified
 from dlcourse.data.text_set import Encoding
 from dlcourse.data.texts import UNLABELLED
 from dlcourse.errors import DataError
@@ -21,6 +21,8 @@ from dlcourse.text.encoders import Encoder, read_encoder
 from dlcourse.text.ragged import Ragged
 
 CLASSES = ("neg", "pos")
+HeldOut = Literal["review", "film"]
+LABELLED = ("train/neg", "train/pos")
 _FORMAT = 1
 """Of what the cache keeps; a higher number makes every entry anew."""
 
@@ -46,8 +48,8 @@ class Cut:
     labels: NDArray[np.int64]
 
     @classmethod
-    def of(cls, listing: Listing, *, val_fraction: float, seed: int) -> Self:
-        """The publisher's parts, the validation split cut from train.
+    def of(cls, listing: Listing, *, val_fraction: float, seed: int, by: HeldOut = "review") -> Self:
+        """The publisher's parts, the validation split cut from train: single reviews of each class, or whole films.
 
         Raises:
             DataError: there are too few reviews to hold any out.
@@ -55,9 +57,14 @@ class Cut:
         labels = listing.spread([_label(part) for part in PARTS])
         tested = listing.spread([part.startswith("test/") for part in PARTS])
         labelled = np.flatnonzero((tested == 0) & (labels != UNLABELLED))
-        rest, held_out = stratified(torch.from_numpy(labels[labelled]), val_fraction, seed=seed)
+        if by == "film":
+            rest, held_out = grouped(
+                [film for part in LABELLED for film in listing.films(part)], val_fraction, seed=seed
+            )
+        else:
+            rest, held_out = stratified(torch.from_numpy(labels[labelled]), val_fraction, seed=seed)
         if not len(held_out):
-            raise DataError(f"{listing.folder}: one training review to a class leaves none to validate on: add reviews")
+            raise DataError(f"{listing.folder}: one training {by} to a class leaves none to validate on: add reviews")
         unsup, test = np.flatnonzero(labels == UNLABELLED), np.flatnonzero(tested)
         return cls(labelled[rest.numpy()], labelled[held_out.numpy()], unsup, test, labels)
 
@@ -92,7 +99,9 @@ class EncodedReviews:
         return Ragged(self.documents.values[offsets[0] : offsets[-1]], offsets - offsets[0])
 
 
-def encode_reviews(listing: Listing, *, encoding: Encoding, val_fraction: float, split_seed: int) -> EncodedReviews:
+def encode_reviews(
+    listing: Listing, *, encoding: Encoding, val_fraction: float, split_seed: int, val_by: HeldOut
+) -> EncodedReviews:
     """Read and encode all reviews, or take them from the cache if no file and no setting has changed since.
 
     The vocabulary is that of all training reviews, labelled or not, but those held out.
@@ -100,8 +109,8 @@ def encode_reviews(listing: Listing, *, encoding: Encoding, val_fraction: float,
     Raises:
         DataError: a file cannot be read.
     """
-    cut = Cut.of(listing, val_fraction=val_fraction, seed=split_seed)
-    key = hashlib.sha256(repr((_FORMAT, listing.digest, encoding, val_fraction, split_seed)).encode())
+    cut = Cut.of(listing, val_fraction=val_fraction, seed=split_seed, by=val_by)
+    key = hashlib.sha256(repr((_FORMAT, listing.digest, encoding, val_fraction, split_seed, val_by)).encode())
     arrays = cached(f"imdb-{key.hexdigest()[:40]}", lambda: _arrays(listing, encoding=encoding, cut=cut))
     encoder = read_encoder(arrays["vocabulary"].tobytes().decode())
     return EncodedReviews(Ragged(arrays["values"], arrays["offsets"]), encoder, arrays["leaks"], cut)

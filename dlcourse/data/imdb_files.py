@@ -52,6 +52,26 @@ class Listing:
         """Int64 [N]: of one value for each part, the one of every review."""
         return np.repeat(np.array(values, dtype=np.int64), list(self.counts.values()))
 
+    def films(self, part: str) -> list[str]:
+        """The address of the film of each review in a part such as "train/pos".
+
+        Review 200_8.txt is about the film on line 200 of train/urls_pos.txt, counted from 0.
+
+        Raises:
+            DataError: the publisher's list is missing or has no such line.
+        """
+        above, _, kind = part.rpartition("/")
+        path = self.folder / above / f"urls_{kind}.txt"
+        try:
+            known = path.read_text(errors="replace").splitlines()
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read ({error.strerror}); without it say data.val_by=review") from None
+        numbers = [name.rpartition("/")[2].partition("_")[0] for name in self.names if name.startswith(f"{part}/")]
+        for number in numbers:
+            if not number.isdecimal() or int(number) >= len(known):
+                raise DataError(f"{path}: has no line for review {number} of {part}; say data.val_by=review")
+        return [known[int(number)] for number in numbers]
+
     def read(self) -> Iterator[str]:
         """The reviews; bytes that are no UTF-8 become U+FFFD.
 

@@ -1,6 +1,8 @@
-"""A seeded cut of a labelled set that keeps every class's share."""
+"""Seeded cuts of a set: one that keeps every class's share, and one that keeps groups whole."""
 
 from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
 
 import torch
 from torch import Tensor
@@ -28,4 +30,27 @@ def stratified(labels: Tensor, fraction: float, *, seed: int) -> tuple[Tensor, T
         size = max(min(max(round(len(members) * fraction), 1), len(members) - 1), 0)
         order = torch.randperm(len(members), generator=torch.Generator().manual_seed(mix(seed, label)))
         held[members[order[:size]]] = True
+    return (~held).nonzero().squeeze(1), held.nonzero().squeeze(1)
+
+
+def grouped(groups: Sequence[Hashable], fraction: float, *, seed: int) -> tuple[Tensor, Tensor]:
+    """Which items stay and which are held out, whole groups at a time: a function of groups, fraction and seed alone.
+
+    Groups are held out in a seeded order while they fit into the share; one group at least stays, and one is held out
+    if there are two.
+
+    Args:
+        groups: of each item the group that it belongs to.
+        fraction: share of the items that is held out, between 0 and 1.
+        seed: names the cut.
+
+    Returns:
+        (rest, held_out): int64, ascending, together every index once.
+    """
+    numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
+    group_of = torch.tensor([numbers[group] for group in groups], dtype=torch.int64)
+    sizes = torch.bincount(group_of, minlength=len(numbers))
+    order = torch.randperm(len(numbers), generator=torch.Generator().manual_seed(mix(seed, len(numbers))))
+    fit = int((sizes[order].cumsum(0) <= round(fraction * len(groups))).sum())
+    held = torch.isin(group_of, order[: min(max(fit, 1), max(len(numbers) - 1, 0))])
     return (~held).nonzero().squeeze(1), held.nonzero().squeeze(1)

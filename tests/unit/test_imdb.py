@@ -75,6 +75,27 @@ def test_reviews_get_the_label_of_their_folder_and_the_publishers_tokens(tmp_pat
     assert splits.train.classes == ("neg", "pos")
 
 
+def test_whole_films_are_held_out_on_request(tmp_path: Path) -> None:
+    folder = write(tmp_path / "aclImdb")
+    for kind in ("neg", "pos"):  # films a to e, two reviews of each class
+        (folder / "train" / f"urls_{kind}.txt").write_text("".join(f"film {'abcde'[n // 2]}\n" for n in range(10)))
+    splits = loaded(tmp_path, val_by="film", val_fraction=0.2)
+    numbers = [{words(split, index).split()[2] for index in range(len(split))} for split in (splits.train, splits.val)]
+    assert (len(splits.train), len(splits.val)) == (16, 4)
+    assert [len(found) for found in numbers] == [8, 2], "the same two numbers of both classes"
+    assert splits.val.labels.tolist() == [0, 0, 1, 1]
+    assert splits.train.fingerprint != loaded(tmp_path, val_fraction=0.2).train.fingerprint
+
+
+def test_films_that_are_not_known_are_said(tmp_path: Path) -> None:
+    folder = write(tmp_path / "aclImdb")
+    with pytest.raises(DataError, match=r"urls_neg\.txt: cannot be read .*say data\.val_by=review"):
+        loaded(tmp_path, val_by="film")
+    (folder / "train" / "urls_neg.txt").write_text("film\n" * 10)
+    with pytest.raises(DataError, match=r"urls_pos\.txt: has no line for review 1 of train/pos"):
+        loaded(tmp_path, val_by="film")
+
+
 def test_the_pool_goes_with_train_alone(tmp_path: Path) -> None:
     write(tmp_path / "aclImdb")
     splits = loaded(tmp_path, unlabelled_share=1.0)
