@@ -35,6 +35,7 @@ WITHIN = {
     ("folders", "errors"),
     ("data", "metrics"),
     ("data", "text"),
+    ("data", "verse"),
 }
 UPWARDS = {("config", "commands"), ("cli", "commands")}
 """The front lists and completes the commands by their names, which it has to import from their package."""
