@@ -24,6 +24,7 @@ from dlcourse.data.texts import TextSplit
 from dlcourse.errors import ConfigError, UserError
 from dlcourse.models.bigru_attention import BiGRUAttention
 from dlcourse.models.ngrams import NgramBag
+from dlcourse.models.poetry_lstm import PoetryLSTM
 from dlcourse.models.text_lm import BiLanguageModel
 from dlcourse.run.parts import assemble, start_values
 from dlcourse.text.encoders import build_encoder
@@ -31,6 +32,7 @@ from dlcourse.text.ragged import Ragged
 from dlcourse.training import checkpoint
 from dlcourse.training.starts import ppmi_svd as svd
 from dlcourse.training.starts.from_run import from_run
+from dlcourse.training.starts.log_unigram import log_unigram
 from dlcourse.training.starts.nb_ngrams import nb_ngrams, pieces
 from dlcourse.training.starts.ppmi_svd import ppmi_svd
 
@@ -239,6 +241,75 @@ def test_what_has_no_words_is_told() -> None:
         ppmi_svd(nn.Linear(2, 2), train_split(*texts(4)), generator())
     with pytest.raises(ConfigError, match="two words and more"):
         ppmi_svd(model(), train_split(["a", "b"], [0, 1]), generator())
+
+
+class Characters:
+    """A split of which nothing but its corpus is known."""
+
+    def __init__(self, *poems: list[int]) -> None:
+        self.poems = Ragged.of(poems)
+
+    def corpus(self) -> Ragged:
+        return self.poems
+
+
+def poet(**changed: Any) -> PoetryLSTM:
+    torch.manual_seed(0)
+    return PoetryLSTM(**({"vocab_size": 20, "embedding_size": 4, "hidden_size": 3} | changed))
+
+
+def test_a_model_of_characters_and_a_split_of_poems_are_enough_for_embeddings() -> None:
+    network = poet()
+    told = ppmi_svd(network, Characters([2, 8, 9, 10], [2, 8, 11, 10]), generator(), std=0.2)  # type: ignore[arg-type]
+    table = network.embedding.weight.detach()
+    assert told.startswith("4 numbers for 5 of 20 words")
+    assert (table.any(1).nonzero()[:, 0]).tolist() == [2, 8, 9, 10, 11]
+    assert float(table[[2, 8, 9, 10, 11]].pow(2).mean().sqrt()) == pytest.approx(0.2, rel=1e-5)
+    assert torch.cosine_similarity(table[9], table[11], dim=0) > 0.999  # they keep the same company
+
+
+# ---------------------------------------------------------------- output bias
+
+
+def test_the_bias_is_the_logarithm_of_each_tokens_share() -> None:
+    network = poet(vocab_size=5)
+    told = log_unigram(network, Characters([2, 2, 3], [2], []), generator(), smoothing=0.5)  # type: ignore[arg-type]
+    shares = network.output_bias.detach().exp()
+    torch.testing.assert_close(shares, torch.tensor([0.5, 0.5, 3.5, 1.5, 0.5]) / 6.5)
+    entropy = -(shares * shares.log()).sum()
+    assert told == f"2 of 5 tokens occur; their perplexity is {entropy.exp():.0f}"
+    assert network.output_bias.requires_grad
+
+
+def test_the_first_step_then_knows_the_unigrams() -> None:
+    poems = [[2, *torch.randint(3, 9, (12,), generator=generator()).tolist()] for _ in range(9)]
+    network = poet().eval()
+    with torch.no_grad():
+        before = network(torch.tensor(poems), torch.tensor([13] * 9)).log_softmax(-1)
+        log_unigram(network, Characters(*poems), generator())  # type: ignore[arg-type]
+        after = network(torch.tensor(poems), torch.tensor([13] * 9)).log_softmax(-1)
+    chances = (np.bincount(np.concatenate(poems), minlength=20) + 1) / (9 * 13 + 20)
+    assert (before + np.log(20)).abs().max() < 0.2
+    assert (after - torch.from_numpy(np.log(chances))).abs().max() < 0.2
+
+
+def test_a_language_model_of_words_takes_its_unigrams_too() -> None:
+    network = language_model()
+    assert log_unigram(network, train_split(*texts()), generator()).startswith("10 of 50 tokens occur")
+    assert network.output_bias.std() > 0
+
+
+def test_what_has_no_output_bias_is_told_and_so_is_a_smoothing_of_nothing() -> None:
+    with pytest.raises(ConfigError, match="the model has none"):
+        log_unigram(model(), train_split(*texts(4)), generator())
+    with pytest.raises(ConfigError, match="the data has none"):
+        log_unigram(poet(), TextlessSplit(), generator())  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="^smoothing must be positive, not 0"):
+        log_unigram(poet(), train_split(*texts(4)), generator(), smoothing=0)
+
+
+class TextlessSplit:
+    """One of pictures, say."""
 
 
 # ---------------------------------------------------------------- another run

@@ -47,7 +47,7 @@ def ppmi_svd(
     numbers keep the values that the model began with.
 
     Args:
-        model: what is started; its table of words is `encoder.embedding`.
+        model: what is started; its table of words is `embedding` or `encoder.embedding`.
         train: texts.
         generator: seeds the randomised SVD.
         window: words on each side that count as nearby.
@@ -72,9 +72,7 @@ def ppmi_svd(
     for name, value in (("smoothing", smoothing), ("std", std)):
         if not 0 < value < float("inf"):
             raise ValueError(f"{name} must be positive, not {value}")
-    table = getattr(getattr(model, "encoder", None), "embedding", None)
-    if not isinstance(table, nn.Embedding):
-        raise ConfigError("init: ppmi_svd fills word embeddings, and the model has none (encoder.embedding)")
+    table = find_table(model)
     if not isinstance(train, HasCorpus):
         raise ConfigError("init: ppmi_svd needs texts, and the data has none")
     counts = nearby(train.corpus(), words=table.num_embeddings, window=window)
@@ -92,6 +90,21 @@ def ppmi_svd(
         table.weight[:, :size] = rows
         table.weight[PAD] = 0.0
     return f"{size} numbers for {len(present):,} of {table.num_embeddings:,} words, from {matrix.nnz:,} pairs"
+
+
+def find_table(model: nn.Module) -> nn.Embedding:
+    """The model's table of words or characters: `embedding`, or that of its `encoder`.
+
+    Raises:
+        ConfigError: it has none.
+    """
+    for part in (model, getattr(model, "encoder", None)):
+        table = getattr(part, "embedding", None)
+        if isinstance(table, nn.Embedding):
+            return table
+    raise ConfigError(
+        "init: ppmi_svd fills a table of words or characters, and the model has none (embedding or encoder.embedding)"
+    )
 
 
 def nearby(documents: Ragged, *, words: int, window: int) -> csr_array:
