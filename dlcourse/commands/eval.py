@@ -31,7 +31,7 @@ def main(argv: list[str]) -> int:
     given = read(Arguments, argv, command="eval", purpose="The numbers of a checkpoint again.")
     from dlcourse.files import read_json
     from dlcourse.folders import find_run  # torch, imported below, takes two seconds
-    from dlcourse.run.parts import assemble
+    from dlcourse.run.parts import assemble_network
     from dlcourse.run.prepare import read_head, read_splits
     from dlcourse.run.resume import data_changes
     from dlcourse.run.verdict import measure
@@ -40,7 +40,7 @@ def main(argv: list[str]) -> int:
     config, choices = read_head(folder)
     if given.device is not None:
         config["runtime"]["device"] = given.device
-    parts = assemble(config, choices=choices, allow_code=given.allow_code)
+    parts = assemble_network(config, choices=choices, allow_code=given.allow_code)
     parts.runtime.apply()
     splits = read_splits(parts)
     known = {name: str(entry["sha256"]) for name, entry in read_json(folder.data).items() if known_by_sum(entry)}

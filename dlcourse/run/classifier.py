@@ -14,7 +14,7 @@ from dlcourse.data.text_set import VOCABULARY
 from dlcourse.data.texts import TextSplit, Truncate
 from dlcourse.errors import CheckpointError, ConfigError, RunError
 from dlcourse.folders import RunFolder, find_run
-from dlcourse.run.parts import Parts, assemble
+from dlcourse.run.parts import Network, assemble_network
 from dlcourse.run.prepare import read_head
 from dlcourse.run.verdict import load_best
 from dlcourse.tasks.attribution import Attentive
@@ -34,7 +34,7 @@ class Classifier:
     """A model, what turns texts into its ids, and how its run shortens them."""
 
     folder: RunFolder
-    parts: Parts
+    parts: Network
     model: nn.Module
     encoder: Encoder
     classes: tuple[str, ...]
@@ -84,7 +84,7 @@ def load_classifier(word: str, *, runs: Path, command: str, device: str | None, 
     config, choices = read_head(folder)
     if device is not None:
         config["runtime"]["device"] = device
-    parts = assemble(config, choices=choices, allow_code=allow_code)
+    parts = assemble_network(config, choices=choices, allow_code=allow_code)
     classes = parts.data.facts().get("classes")
     what = f"{word} is {choices.get('model')} on {choices.get('data')}"
     if parts.data.gives != "texts" or not isinstance(parts.data, CutsTexts):

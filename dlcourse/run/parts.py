@@ -23,8 +23,8 @@ START_GIVEN = 3  # a start value is called with (model, train split, generator) 
 
 
 @dataclass(frozen=True)
-class Parts:
-    """Everything that a config describes, checked; nothing of the data is read yet."""
+class Network:
+    """What a trained network is read back with; nothing of the data is read yet."""
 
     settings: Settings
     choices: Mapping[str, str | None]
@@ -32,14 +32,20 @@ class Parts:
     task: Task[Any, Any]
     model: nn.Module
     runtime: Runtime
-    optimizer: torch.optim.Optimizer
-    schedule: Callable[[Clock], Schedule]
-    init: Sequence[Call]
 
     @property
     def name(self) -> str:
         """<model>-<data>, the folder that runs of this kind share."""
         return f"{self.choices.get('model') or 'model'}-{self.choices.get('data') or 'data'}"
+
+
+@dataclass(frozen=True)
+class Parts(Network):
+    """Everything that a config describes, checked; nothing of the data is read yet."""
+
+    optimizer: torch.optim.Optimizer
+    schedule: Callable[[Clock], Schedule]
+    init: Sequence[Call]
 
 
 def assemble(config: Mapping[str, Any], *, choices: Mapping[str, str | None], allow_code: bool = True) -> Parts:
@@ -53,79 +59,104 @@ def assemble(config: Mapping[str, Any], *, choices: Mapping[str, str | None], al
     Raises:
         ConfigError: everything that is wrong or does not fit, one line each.
     """
-    problems: list[str] = []
-
-    def built(group: str, *args: object, facts: Mapping[str, object] | None = None) -> Any:
-        try:
-            made = call(config[group], *args, at=group, facts=facts or {}, allow_code=allow_code)
-        except UserError as error:
-            problems.extend(error.problems)
-            return None
-        if isinstance(made, KINDS[group]):
-            return made
-        problems.append(f"{group} must make a {KINDS[group].__name__}, not a {type(made).__name__}")
-        return None
-
-    try:
-        settings = Settings.read(config)
-    except ConfigError as error:
-        problems.extend(error.problems)
-        settings = Settings()
-    data: DataSet | None = built("data")
-    runtime: Runtime | None = built("runtime")
-    try:
-        facts = {} if data is None else data.facts()
-    except UserError as error:
-        raise ConfigError(*problems, *error.problems) from error
-    task: Task[Any, Any] | None = built("task", facts=facts)
-
-    torch.manual_seed(mix(settings.seed, START))
-    model: nn.Module | None = None
-    if data is not None:
-        before = len(problems)
-        model = built("model", facts=facts)
-        misfit = None if model is None else kind_misfit(model, task, data, choices=choices)
-        problems.extend([misfit] if misfit else [])
-        problems[before:] = [
-            about_fit(line, data, facts, choices=choices, allow_code=allow_code) for line in problems[before:]
-        ]
-
-    stand_in = nn.Linear(1, 1) if model is None else model
-    if model is not None and runtime is not None:
-        try:
-            runtime = runtime.settle(model)
-        except UserError as error:
-            problems.extend(error.problems)
-    optimizer: torch.optim.Optimizer | None = built("optimizer", stand_in.named_parameters())
-    schedule: Schedule | None = built("scheduler", Clock(steps=1000, steps_per_epoch=100))
-    init: list[Call] = []
-    for at, node in start_values(config.get("init")):
-        try:
-            given = {"runs": settings.runs}
-            init.append(bind(node, at=at, facts=given, allow_code=allow_code, given=START_GIVEN))
-        except UserError as error:
-            problems.extend(error.problems)
-    if (
-        problems
-        or data is None
-        or task is None
-        or model is None
-        or runtime is None
-        or optimizer is None
-        or schedule is None
-    ):
-        raise ConfigError(*problems)
+    bench = _Bench(config, choices=choices, allow_code=allow_code)
+    network = bench.network()
+    weights = (nn.Linear(1, 1) if network is None else network.model).named_parameters()
+    optimizer: torch.optim.Optimizer | None = bench.built("optimizer", weights)
+    schedule: Schedule | None = bench.built("scheduler", Clock(steps=1000, steps_per_epoch=100))
+    init = bench.start_values()
+    if bench.problems or network is None or optimizer is None or schedule is None:
+        raise ConfigError(*bench.problems)
     return Parts(
-        settings=settings,
-        choices=choices,
-        data=data,
-        task=task,
-        model=model,
-        runtime=runtime,
+        **vars(network),
         optimizer=optimizer,
         schedule=lambda clock: call(config["scheduler"], clock, at="scheduler", facts={}, allow_code=allow_code),
         init=init,
     )
+
+
+def assemble_network(
+    config: Mapping[str, Any], *, choices: Mapping[str, str | None], allow_code: bool = False
+) -> Network:
+    """The parts of a run's config that reading its network takes, built as `assemble` does.
+
+    The optimizer is left out: making any imports torch._dynamo, which takes as long as half of torch.
+
+    Raises:
+        ConfigError: everything that is wrong or does not fit, one line each.
+    """
+    bench = _Bench(config, choices=choices, allow_code=allow_code)
+    network = bench.network()
+    if bench.problems or network is None:
+        raise ConfigError(*bench.problems)
+    return network
+
+
+class _Bench:
+    """Where parts are built; what is wrong with them gathers in `problems`."""
+
+    def __init__(self, config: Mapping[str, Any], *, choices: Mapping[str, str | None], allow_code: bool) -> None:
+        self.problems: list[str] = []
+        self._config, self._choices, self._allow_code = config, choices, allow_code
+        try:
+            self._settings = Settings.read(config)
+        except ConfigError as error:
+            self.problems.extend(error.problems)
+            self._settings = Settings()
+
+    def built(self, group: str, *args: object, facts: Mapping[str, object] | None = None) -> Any:
+        """What a group's call makes; None if it cannot be made."""
+        try:
+            made = call(self._config[group], *args, at=group, facts=facts or {}, allow_code=self._allow_code)
+        except UserError as error:
+            self.problems.extend(error.problems)
+            return None
+        if isinstance(made, KINDS[group]):
+            return made
+        self.problems.append(f"{group} must make a {KINDS[group].__name__}, not a {type(made).__name__}")
+        return None
+
+    def network(self) -> Network | None:
+        """Data set, task, model and runtime, fitted to each other; None if one of them cannot be made."""
+        data: DataSet | None = self.built("data")
+        runtime: Runtime | None = self.built("runtime")
+        try:
+            facts = {} if data is None else data.facts()
+        except UserError as error:
+            raise ConfigError(*self.problems, *error.problems) from error
+        task: Task[Any, Any] | None = self.built("task", facts=facts)
+        torch.manual_seed(mix(self._settings.seed, START))
+        model = None if data is None else self._model(data, facts, task=task)
+        if model is not None and runtime is not None:
+            try:
+                runtime = runtime.settle(model)
+            except UserError as error:
+                self.problems.extend(error.problems)
+        if data is None or task is None or model is None or runtime is None:
+            return None
+        return Network(self._settings, self._choices, data, task, model, runtime)
+
+    def start_values(self) -> list[Call]:
+        """What `init` names, bound but for model, split and generator."""
+        found: list[Call] = []
+        facts = {"runs": self._settings.runs}
+        for at, node in start_values(self._config.get("init")):
+            try:
+                found.append(bind(node, at=at, facts=facts, allow_code=self._allow_code, given=START_GIVEN))
+            except UserError as error:
+                self.problems.extend(error.problems)
+        return found
+
+    def _model(self, data: DataSet, facts: Mapping[str, object], *, task: Task[Any, Any] | None) -> nn.Module | None:
+        before = len(self.problems)
+        model: nn.Module | None = self.built("model", facts=facts)
+        misfit = None if model is None else kind_misfit(model, task, data, choices=self._choices)
+        self.problems.extend([misfit] if misfit else [])
+        self.problems[before:] = [
+            about_fit(line, data, facts, choices=self._choices, allow_code=self._allow_code)
+            for line in self.problems[before:]
+        ]
+        return model
 
 
 KINDS: Mapping[str, type[Any]] = {

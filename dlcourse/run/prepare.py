@@ -17,7 +17,7 @@ from dlcourse.errors import CheckpointError, DataError
 from dlcourse.files import write_json, write_text
 from dlcourse.folders import RunFolder
 from dlcourse.run.environment import environment
-from dlcourse.run.parts import Parts
+from dlcourse.run.parts import Network, Parts
 from dlcourse.training.average import Average
 from dlcourse.training.plan import Plan
 from dlcourse.training.state import State
@@ -75,7 +75,7 @@ def _rehearse(parts: Parts, splits: Splits, model: nn.Module) -> None:
     parts.runtime.rehearse(model, lambda twin: parts.task.loss(twin, batch))
 
 
-def read_splits(parts: Parts) -> Splits:
+def read_splits(parts: Network) -> Splits:
     """The data set's splits on the run's device."""
     runtime, read = parts.runtime, parts.data.load()
     moved = {

@@ -14,7 +14,7 @@ from dlcourse.errors import DataError, RunError
 from dlcourse.files import replace_file
 from dlcourse.media import Picture, PrecisionRecall
 from dlcourse.metrics import Stats
-from dlcourse.run.parts import Parts
+from dlcourse.run.parts import Network
 from dlcourse.run.prepare import Run
 from dlcourse.tasks.base import Task
 from dlcourse.training import checkpoint
@@ -51,7 +51,7 @@ def judge_best(run: Run, *, requests: Requests) -> tuple[Record, Stats] | None:
     return Record(step, run.plan.epoch(step), "test", scalars, stats=stats), stats
 
 
-def measure(parts: Parts, splits: Splits, path: Path, *, name: str) -> dict[str, float]:
+def measure(parts: Network, splits: Splits, path: Path, *, name: str) -> dict[str, float]:
     """The numbers over one split of the weights that a checkpoint's validation judged.
 
     Args:
@@ -69,7 +69,7 @@ def measure(parts: Parts, splits: Splits, path: Path, *, name: str) -> dict[str,
 
 
 def conclude(
-    parts: Parts, model: nn.Module, test: Stats, val: Split[Any], *, requests: Requests | None = None
+    parts: Network, model: nn.Module, test: Stats, val: Split[Any], *, requests: Requests | None = None
 ) -> Mapping[str, float] | None:
     """What the task concludes from test and validation together; None if a stop was asked for half-way."""
     task = parts.task
@@ -79,7 +79,7 @@ def conclude(
     return None if stats is None else task.conclude(test, val=stats)
 
 
-def load_best(parts: Parts, path: Path) -> nn.Module:
+def load_best(parts: Network, path: Path) -> nn.Module:
     """The run's model with the weights that a checkpoint's validation judged."""
     saved = checkpoint.load(path)
     load_weights(parts.model, saved["ema"] or saved["model"])
