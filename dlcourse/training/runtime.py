@@ -75,7 +75,8 @@ class Runtime:
         torch.set_num_threads(int(self.threads))
         if ":" in self.device:
             torch.cuda.set_device(self.place)  # the current device is the one whose generator is seeded
-        torch.use_deterministic_algorithms(self.deterministic)
+        if self.deterministic != torch.are_deterministic_algorithms_enabled():
+            torch.use_deterministic_algorithms(self.deterministic)  # imports torch._dynamo: most of a second
         torch.backends.cudnn.benchmark = not self.deterministic
         if self.deterministic:
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it before its first call
