@@ -152,7 +152,8 @@ def finish(run: Run, outcome: Outcome) -> int:
     runs = settings.runs if settings.run is None else str(run.folder.path.parent)
     board = "dlcourse board" if runs == "runs" else f"dlcourse board {quoted(runs)}"
     print(f"  {board:28}  # curves, pictures and hyper-parameters in TensorBoard")
-    print(f"  dlcourse eval run={name}")
+    for line in ("eval run={run}", *run.parts.task.afterwards):
+        print(f"  dlcourse {line.format(run=name)}")
     longer = f"epochs={2 * settings.epochs}" if settings.max_steps is None else f"max_steps={2 * settings.max_steps}"
     print(f"  dlcourse train resume={name} {longer}")
     return 0

@@ -25,6 +25,9 @@ class Task(ABC, Generic[B, S]):
     best: ClassVar[tuple[str, str]]
     """The validation number that picks the best epoch and its better direction: ("accuracy", "max")."""
 
+    afterwards: ClassVar[tuple[str, ...]] = ()
+    """Command lines that use what was trained, `{run}` standing for the run: 'predict run={run} "a text"'."""
+
     @abstractmethod
     def loss(self, model: nn.Module, batch: B) -> Tensor:
         """The scalar to minimise: the mean over the batch's valid items, in nats."""

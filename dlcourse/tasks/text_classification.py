@@ -66,6 +66,7 @@ class TextClassification(Classification):
     """
 
     takes: ClassVar[str] = "texts"
+    afterwards: ClassVar[tuple[str, ...]] = ('predict run={run} "a text"', "attribute run={run}")
 
     def __init__(
         self,

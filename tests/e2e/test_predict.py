@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from dlcourse.cli import main
 from dlcourse.data.reviews_toy import ToyReviews
+from dlcourse.tasks.text_classification import TextClassification
 
 TINY = ("model.embedding_size=16", "model.hidden_size=16", "model.attention_size=16", "max_steps=40")
 
@@ -60,6 +62,13 @@ def test_predictions_are_those_of_the_runs_own_test(
     np.testing.assert_allclose(scores[recorded["index"]], recorded["scores"], atol=1e-5)
     assert [one["integrated_gradients"] is None for one in found[:7]] == [False] * 5 + [True] * 2
     assert all(one["attention"] is not None for one in found)
+
+
+def test_the_commands_that_training_names_are_true(run: Path) -> None:
+    few = {"predict": [], "attribute": ["documents=4"]}
+    for line in TextClassification.afterwards:
+        words = shlex.split(line.format(run=shlex.quote(str(run))))
+        assert main([*words, *few[words[0]]]) == 0
 
 
 @pytest.mark.usefixtures("unread")
