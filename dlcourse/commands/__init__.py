@@ -7,6 +7,7 @@ COMMANDS: Mapping[str, str] = {
     "verify": "prove that a killed and resumed training loses nothing",
     "eval": "repeat a run's test numbers from its checkpoint",
     "predict": "classify texts with a trained model",
+    "generate": "write poems with a trained model",
     "attribute": "test by deletion which words decide",
     "board": "open TensorBoard on the runs",
     "list": "every option of every group, and what it is",

@@ -88,6 +88,7 @@ class Poetry(Task[Poems, PoetryStats]):
 
     takes: ClassVar[str] = "poems"
     best: ClassVar[tuple[str, str]] = ("perplexity", "min")
+    afterwards: ClassVar[tuple[str, ...]] = ("generate run={run} form=7jue",)
 
     def __init__(self, *, label_smoothing: float = 0.0) -> None:
         if not 0 <= label_smoothing < 1:

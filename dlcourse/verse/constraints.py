@@ -69,7 +69,7 @@ def plans(
         ConfigError: a wish cannot be fulfilled, or the vocabulary is too small for the form.
     """
     wanted = form_named(form)
-    wishes = _wishes(wanted, acrostic=acrostic, start=start)
+    wishes = wished_characters(wanted, acrostic=acrostic, start=start)
     masks = _Masks(vocabulary, table=table, strict=strict)
     _refuse_unknown(wishes, vocabulary=vocabulary, table=table)
     rhymes = _usable(rhyme, masks=masks, table=table, least=least)
@@ -146,7 +146,7 @@ def _of_template(
             yield template, name, np.array(rows, dtype=np.int64)
 
 
-def _wishes(form: Form, *, acrostic: str | None, start: str | None) -> dict[int, str]:
+def wished_characters(form: Form, *, acrostic: str | None, start: str | None) -> dict[int, str]:
     """The characters that are settled beforehand, by position."""
     problems: list[str] = []
     for name, value in (("acrostic", acrostic), ("start", start)):

@@ -1,0 +1,126 @@
+"""A trained model of poems, read back from its run without its data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, cast, runtime_checkable
+
+from torch import Tensor
+
+from dlcourse.data.text_set import VOCABULARY
+from dlcourse.errors import CheckpointError, ConfigError, RunError
+from dlcourse.folders import RunFolder, find_run
+from dlcourse.run.parts import Parts, assemble
+from dlcourse.run.prepare import read_head
+from dlcourse.run.verdict import load_best
+from dlcourse.tasks.composing import Composition, Writer, compose
+from dlcourse.tasks.outlines import Outline, Request, outline
+from dlcourse.tasks.sampling import Sampling
+from dlcourse.text.characters import CharacterEncoder, read_characters
+from dlcourse.verse.judge import Verdict, judge
+from dlcourse.verse.table import RhymeTable, rhyme_table
+
+SIMPLIFIED = "simplified"
+
+
+@runtime_checkable
+class _Steps(Protocol):
+    """A model that reads token by token."""
+
+    output_bias: Tensor
+
+    def start_state(self, batch: int) -> Any: ...
+
+    def advance(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any]: ...
+
+
+@dataclass(frozen=True)
+class Poet:
+    """A model, what its ids stand for, and the rhyme table if it knows the run's script."""
+
+    folder: RunFolder
+    parts: Parts
+    model: Writer[Any]
+    encoder: CharacterEncoder
+    table: RhymeTable | None
+
+    def outline(self, request: Request) -> Outline:
+        """What the poems asked for may hold.
+
+        Raises:
+            ConfigError: a wish cannot be fulfilled with this run's vocabulary.
+        """
+        vocabulary = [self.encoder.token(index) for index in range(self.encoder.size)]
+        return outline(request, vocabulary, table=self.table)
+
+    def write(
+        self, within: Outline, *, count: int, seed: int, sampling: Sampling | None = None, best_of: int = 1
+    ) -> list[Composition]:
+        """Poems, as `compose` writes them, in the run's precision.
+
+        Raises:
+            RunError: the model gives something that is no number.
+        """
+        with self.parts.runtime.autocast():
+            poems = compose(self.model, within, count=count, seed=seed, sampling=sampling, best_of=best_of)
+        if not all(math.isfinite(poem.log_prob) for poem in poems):
+            raise RunError(f"{self.folder.path}: the model gives no numbers but nan; its training diverged")
+        return poems
+
+    def judge(self, lines: Sequence[str], *, form: str, strict: bool) -> Verdict | None:
+        """Which rules these lines keep; None for simplified characters, whose sounds the table does not know."""
+        return None if self.table is None else judge(lines, form=form, table=self.table, strict=strict)
+
+
+def load_poet(word: str, *, runs: Path, command: str, device: str | None, allow_code: bool) -> Poet:
+    """The best checkpoint of the run that `word` names, ready to write poems.
+
+    Args:
+        word: a path, MODEL-DATA/TIME or a unique end of it, or `latest`.
+        runs: the folder of runs.
+        command: who asks, for the message.
+        device: another device than the run's, or None.
+        allow_code: whether modules of the folder where the command runs may be called.
+
+    Raises:
+        ConfigError: it is no run of poems, or the rhyme table is not installed.
+        CheckpointError: its folder is damaged.
+    """
+    folder = find_run(word, runs=runs)
+    config, choices = read_head(folder)
+    if device is not None:
+        config["runtime"]["device"] = device
+    parts = assemble(config, choices=choices, allow_code=allow_code)
+    if parts.data.gives != "poems" or not isinstance(parts.model, _Steps):
+        raise ConfigError(
+            f"{command} is for runs that learned poems; {word} is {choices.get('model')} on {choices.get('data')}"
+        )
+    encoder = _read_vocabulary(folder)
+    known = parts.data.facts().get("vocab_size")
+    if isinstance(known, int) and encoder.size > known:
+        raise CheckpointError(f"{folder.path / VOCABULARY}: has {encoder.size:,} tokens, and the model knows {known:,}")
+    # Own poems (data=lines) say nothing of their script.
+    simplified = getattr(parts.data, "script", None) == SIMPLIFIED
+    table = None if simplified else rhyme_table()
+    parts.runtime.apply()
+    model = load_best(parts, folder.checkpoints / "best.pt")
+    return Poet(folder, parts, cast(Writer[Any], model), encoder, table)
+
+
+def _read_vocabulary(folder: RunFolder) -> CharacterEncoder:
+    """What turned the run's poems into ids.
+
+    Raises:
+        CheckpointError: vocabulary.json is missing or damaged.
+    """
+    path = folder.path / VOCABULARY
+    try:
+        return read_characters(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise CheckpointError(f"{path}: {reason}; without its vocabulary the run cannot write poems") from error
+    except CheckpointError as error:
+        raise CheckpointError(*(f"{path}: {problem}" for problem in error.problems)) from error

@@ -1,0 +1,63 @@
+"""Writing quatrains that keep all rules, on one core: poems per CPU second, against the bare steps of the model."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+
+import torch
+
+from benchmarks.table import Row, interleaved
+from dlcourse.models.poetry_lstm import PoetryLSTM
+from dlcourse.tasks.composing import ROWS, compose
+from dlcourse.tasks.outlines import Request, outline
+from dlcourse.tasks.sampling import Sampling
+from dlcourse.text.characters import FORM_IDS, RESERVED
+from dlcourse.verse.forms import form_named
+from dlcourse.verse.table import rhyme_table
+
+TOKENS = 7_300  # about as many characters occur twice in the training poems of data=tang
+POEMS = 4 * ROWS
+
+
+def measure(*, repetitions: int, quick: bool) -> list[Row]:
+    """The peer reads as many tokens and makes the same logits, but chooses nothing: no decoder could be faster."""
+    torch.set_num_threads(1)
+    model = writer(32 if quick else 256)
+    count = ROWS if quick else POEMS
+    rows: list[Row] = []
+    for form in ("5jue", "7jue"):
+        arms = {"ours": partial(poems_per_second, model, form, count=count), "peer": partial(bare, model, form)}
+        taken = interleaved(arms, repetitions=repetitions)
+        rows.append(Row(f"generation, {form} by all rules", "poems/CPU s", taken["ours"], taken["peer"]))
+    return rows
+
+
+def writer(size: int) -> PoetryLSTM:
+    """Two layers of `size` units; its characters are as frequent as words are by Zipf's law."""
+    torch.manual_seed(0)
+    model = PoetryLSTM(vocab_size=TOKENS, embedding_size=size, hidden_size=size)
+    with torch.no_grad():
+        model.output_bias[len(RESERVED) :] = -torch.arange(1, TOKENS - len(RESERVED) + 1).log()
+    return model
+
+
+def poems_per_second(model: PoetryLSTM, form: str, *, count: int) -> float:
+    """Of one call that writes `count` poems, their plans made within that time."""
+    table = rhyme_table()
+    vocabulary = [*RESERVED, *sorted(table.known)][:TOKENS]
+    sampling = Sampling(temperature=0.9, repetition=1.0)
+    began = time.process_time()
+    compose(model, outline(Request(form), vocabulary, table=table), count=count, seed=0, sampling=sampling)
+    return count / (time.process_time() - began)
+
+
+@torch.inference_mode()
+def bare(model: PoetryLSTM, form: str) -> float:
+    """The model's steps alone."""
+    tokens, state = torch.full((ROWS,), FORM_IDS[form]), model.start_state(ROWS)
+    shape = form_named(form)
+    began = time.process_time()
+    for _ in range(shape.positions + shape.lines + 1):
+        _, state = model.advance(tokens, state)
+    return ROWS / (time.process_time() - began)

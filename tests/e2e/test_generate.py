@@ -1,0 +1,183 @@
+"""`dlcourse generate` on a run that was trained here, without its data."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from independent_verse import check
+
+import dlcourse
+from dlcourse.cli import main
+from dlcourse.data.poems_toy import VOCABULARY_SIZE, ToyPoems
+
+TINY = ("model.embedding_size=16", "model.hidden_size=16", "max_steps=20", "batch_size=16", "test=false")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of poems."""
+    folder = tmp_path_factory.mktemp("runs")
+    words = [
+        "train",
+        "data=poems_toy",
+        "model=poetry_lstm",
+        f"runs={folder}",
+        "runtime.threads=1",
+        "runtime.device=cpu",
+    ]
+    assert main([*words, *TINY]) == 0
+    return next(folder.glob("poetry_lstm-poems_toy/*"))
+
+
+@pytest.fixture
+def unread(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From here on nobody may read the data set."""
+
+    def refuse(self: ToyPoems) -> None:
+        raise AssertionError("generate read the data set")
+
+    monkeypatch.setattr(ToyPoems, "load", refuse)
+
+
+def answer(run: Path, *words: str, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    capsys.readouterr()
+    assert main(["generate", f"run={run}", "format=json", *words]) == 0
+    return json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+
+
+@pytest.mark.usefixtures("unread")
+@pytest.mark.parametrize("form", ["5jue", "7jue", "5lv", "7lv"])
+def test_the_poems_keep_the_rules_and_say_so(run: Path, form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = answer(run, f"form={form}", "n=40", "seed=1", "strict=true", capsys=capsys)
+    assert len(found) == 40
+    for poem in found:
+        assert sorted(poem) == ["form", "lines", "log_prob", "rules"] and poem["form"] == form
+        assert check(poem["lines"], form, strict=True) == (True, True, True) and poem["log_prob"] < 0
+        rules = poem["rules"]
+        assert (rules["form"], rules["rhyme"], rules["tone"]) == (True, True, True)
+        assert rules["category"] in "東陽尤真" and list(map(len, rules["template"])) == list(map(len, poem["lines"]))
+
+
+def test_a_seed_names_the_poems_whatever_their_number(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    many = answer(run, "n=9", "seed=3", capsys=capsys)
+    assert answer(run, "n=2", "seed=3", capsys=capsys) == many[:2]
+    assert answer(run, "n=2", "seed=4", capsys=capsys) != many[:2]
+
+
+def test_wishes_and_settings_are_taken(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["form=5jue", "acrostic=春風秋月", "start=春人", "temperature=0.7", "top_k=40", "top_p=0.9"]
+    for poem in answer(run, *words, "repetition=1.5", "best_of=3", "n=3", capsys=capsys):
+        assert [line[0] for line in poem["lines"]] == list("春風秋月") and poem["lines"][0][1] == "人"
+        assert check(poem["lines"], "5jue") == (True, True, True)
+
+
+def test_without_rules_the_verdict_is_told_all_the_same(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = answer(run, "rules=none", "n=5", "form=5jue", capsys=capsys)
+    for poem in found:
+        kept = check(poem["lines"], "5jue")
+        assert (poem["rules"]["form"], poem["rules"]["rhyme"], poem["rules"]["tone"]) == kept
+    assert main(["generate", f"run={run}", "rules=none", "n=1", "form=5jue"]) == 0
+    assert "5jue: keeps no rule; " in capsys.readouterr().out
+
+
+def test_the_poems_are_printed_a_couplet_a_line_with_their_verdict(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (poem,) = answer(run, "n=1", capsys=capsys)
+    assert main(["generate", str(run), "n=1"]) == 0
+    first, second, verdict = capsys.readouterr().out.splitlines()
+    one, two, three, four = poem["lines"]
+    assert (first, second) == (f"{one}，{two}。", f"{three}，{four}。")
+    assert verdict.startswith(f"  7jue: rhymes in {poem['rules']['category']}, tones ") and "nats a token" in verdict
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["form=7ju"], ["form=7ju: there is no such form; did you mean '7jue'?"]),
+        (["acrostic=春夏"], ["acrostic=春夏: 7jue has 4 lines, so give 4 characters"]),
+        (["rules=tone"], ["rules must be none, form, rhyme or all, not 'tone'"]),
+        (
+            ["n=0", "temperature=0", "top_p=2"],
+            [
+                "n must be 1 or more, not 0",
+                "temperature must be positive, not 0.0",
+                "top_p must be above 0 and at most 1, not 2.0",
+            ],
+        ),
+    ],
+)
+def test_faults_of_the_words_are_told_before_the_run_is_looked_for(
+    words: list[str], told: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["generate", "run=nowhere", *words]) == 2
+    assert capsys.readouterr().err.splitlines() == [f"dlcourse: {line}" for line in told]
+
+
+def test_a_wish_is_refused_without_torch(tmp_path: Path) -> None:
+    code = "import sys; from dlcourse.cli import main; main(sys.argv[1:]); sys.exit('torch' in sys.modules)"
+    words = ["generate", "run=nowhere", "form=5jue", "start=月", "acrostic=春夏秋冬"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(dlcourse.__file__).parents[1])},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0 and "line 1 cannot begin with both" in done.stderr.decode()
+
+
+def test_a_character_that_the_run_never_learned_is_told(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", f"run={run}", "acrostic=春夏秋冬"]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "dlcourse: 夏: the model's vocabulary lacks it; choose another",
+        "dlcourse: 冬: the model's vocabulary lacks it; choose another",
+    ]
+
+
+def test_simplified_runs_write_by_form_alone(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    config = (copy / "config.yaml").read_text(encoding="utf-8")
+    before, _, rest = config.partition("data:\n")
+    after = rest[rest.index("\nmodel:") :]
+    data = f"  _target_: dlcourse.data.tang.Tang\n  script: simplified\n  max_tokens: {VOCABULARY_SIZE}"
+    (copy / "config.yaml").write_text(f"{before}data:\n{data}{after}", encoding="utf-8")
+    capsys.readouterr()
+    assert main(["generate", f"run={copy}"]) == 2
+    assert capsys.readouterr().err.startswith("dlcourse: rules=all: this run writes simplified characters")
+    (poem,) = answer(copy, "rules=form", "n=1", capsys=capsys)
+    assert poem["rules"] == {"form": True, "rhyme": None, "tone": None, "category": None, "template": None}
+    assert main(["generate", f"run={copy}", "rules=form", "n=1"]) == 0
+    assert "  7jue: form kept; " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", [None, b"\xff", b"{}"])
+def test_a_damaged_vocabulary_is_told(
+    run: Path, content: bytes | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    (copy / "vocabulary.json").unlink()
+    if content is not None:
+        (copy / "vocabulary.json").write_bytes(content)
+    capsys.readouterr()
+    assert main(["generate", f"run={copy}"]) == 2
+    assert capsys.readouterr().err.startswith(f"dlcourse: {copy / 'vocabulary.json'}: ")
+
+
+def test_a_run_of_another_kind_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    common = (f"runs={tmp_path}", "runtime.threads=1", "runtime.device=cpu", "max_steps=1", "test=false")
+    assert main(["train", "data=digits", "model=resnet18", "model.width=2", *common]) == 0
+    capsys.readouterr()
+    assert main(["generate", "run=latest", f"runs={tmp_path}"]) == 2
+    assert (
+        capsys.readouterr().err == "dlcourse: generate is for runs that learned poems; latest is resnet18 on digits\n"
+    )
