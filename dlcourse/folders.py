@@ -187,7 +187,7 @@ def release(folder: RunFolder) -> None:
 
 
 def find_run(word: str, *, runs: Path) -> RunFolder:
-    """The run that `word` names: a path, MODEL-DATA/TIME or a unique end of it, or `latest`.
+    """The run that `word` names: a path, MODEL-DATA/TIME or a unique end or beginning of it, or `latest`.
 
     Raises:
         RunError: there is none, or more than one.
@@ -206,12 +206,13 @@ def find_run(word: str, *, runs: Path) -> RunFolder:
         folder for folder in known if f"/{folder.path.relative_to(runs).as_posix()}".endswith(f"/{word}".rstrip("/"))
     ]
     found = found or [folder for folder in known if folder.path.name.endswith(word)]
+    found = found or [folder for folder in known if folder.path.relative_to(runs).as_posix().startswith(word)]
     if len(found) > 1:
         names = ", ".join(folder.path.relative_to(runs).as_posix() for folder in found[:4])
-        raise NoSuchRun(f"{word}: {len(found)} runs end so ({names}); give more of the name")
+        raise NoSuchRun(f"{word}: it names {len(found)} runs ({names}); give more of the name")
     if not found:
         names = [folder.path.relative_to(runs).as_posix() for folder in known]
-        raise NoSuchRun(f"{word}: there is no such run in {runs}{suggestion(word, names, most=3)}")
+        raise NoSuchRun(f"{word}: there is no such run in {runs}{suggestion(word, ['latest', *names], most=3)}")
     return found[0]
 
 

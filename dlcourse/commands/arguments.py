@@ -150,7 +150,9 @@ def _pairs(argv: Sequence[str], *, slots: dict[str, Slot], problems: list[str]) 
             key = key if key in slots else key.replace("-", "_")
         named = dashed or (bool(equals) and not only_bare and KEY.fullmatch(key) is not None)
         if named and key not in slots:
-            problems.append(f"{key}: there is no such argument{suggestion(key, slots)}")
+            texts = not dashed and any(slots[name].many for name in bare)
+            hint = f"; a text that holds = stands behind --, as in -- {word!r}" if texts else ""
+            problems.append(f"{key}: there is no such argument{suggestion(key, slots)}{hint}")
             if dashed and not equals and words and "=" not in words[0] and not words[0].startswith("-"):
                 words.pop(0)  # its value
         elif named and equals:

@@ -126,6 +126,7 @@ def plain(reading: Reading) -> dict[str, Any]:
         "label": reading.label,
         "probabilities": dict(reading.probabilities),
         "words": list(reading.words),
+        "unknown": list(reading.unknown),
         "attention": optional(reading.attention),
         "integrated_gradients": optional(reading.integrated_gradients),
         "random": optional(reading.random),

@@ -123,11 +123,14 @@ def greet(run: Run) -> None:
     print(f"data   {parts.choices.get('data')}: {sizes} to train / validate / test")
     for note in parts.data.notes():
         print(f"       {note}")
-    print(f"on     {runtime.device}, {runtime.precision}{layout}, {runtime.threads} threads")
+    print(f"on     {runtime.device}, {runtime.precision}{layout}, {counted(runtime.threads, 'thread')}")
     start = f" from step {run.state.step}" if run.state.step else ""
     print(
         f"steps  {plan.steps:,}{start}, {plan.clock.steps_per_epoch} an epoch, {parts.settings.batch_size} samples each"
     )
+    items, size = len(run.splits.train), parts.settings.batch_size
+    if items // size == plan.clock.steps_per_epoch and items % size > items // 10:
+        print(f"       full batches only: {items % size:,} of {items:,} sit out each epoch; a smaller batch_size helps")
     print(f"folder {run.folder.path}", flush=True)
 
 
@@ -169,7 +172,7 @@ def tables(run: Run, outcome: Outcome) -> Iterator[Table]:
 
     step, _ = run.state.best
     count = len(run.state.validations)
-    table = Table(title=f"best of {count} validations: step {step} (epoch {run.plan.epoch(step):g})")
+    table = Table(title=f"best of {counted(count, 'validation')}: step {step} (epoch {run.plan.epoch(step):g})")
     best = best_validation(run.folder, step)
     columns = {"validation": best, "test": outcome.test} if outcome.test else {"validation": best}
     table.add_column("", justify="left")
@@ -194,6 +197,11 @@ def best_validation(folder: RunFolder, step: int) -> dict[str, float]:
     """The numbers of the validation at `step`, as metrics.jsonl has them."""
     records = [record for record in folder.records() if record.get("split") == "val" and record.get("step") == step]
     return records[-1]["scalars"] if records else {}
+
+
+def counted(count: int | str, noun: str) -> str:
+    """A number with its noun: 1 thread, 2 threads."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def number(value: float | None) -> str:

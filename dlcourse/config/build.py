@@ -181,7 +181,8 @@ def _argument(value: object, annotation: object, *, at: str, facts: Mapping[str,
     try:
         return conform(value, annotation)
     except Misfit as misfit:
-        missing = f"; it is null, and {NOT_SAID}" if value is None else f", not {shown(value)}"
+        unsaid = f"; it is null, and {NOT_SAID}" if facts else f"; it is null: say {at}=..."
+        missing = unsaid if value is None else f", not {shown(value)}"
         raise ConfigError(f"{at} must be {misfit}{missing}") from misfit
 
 

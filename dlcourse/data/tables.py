@@ -112,9 +112,17 @@ def _place(name: str, names: Sequence[str], *, path: Path, argument: str, line: 
     """Where a column stands."""
     if name in names:
         return names.index(name)
+    if len(names) == 1 and (found := SEPARATORS.intersection(names[0])):
+        raise DataError(
+            f"{path}: line {line} is one column, {names[0]!r}: separate columns by a comma in .csv and by a tab in "
+            f".tsv, not by {min(found)!r}"
+        )
     raise DataError(
         f"{path}: line {line} has no column '{name}'{suggestion(name, names)}; name it with data.{argument}=COLUMN"
     )
+
+
+SEPARATORS = frozenset(";,|\t")
 
 
 FORMATS: Mapping[str, Callable[..., Iterator[Row]]] = {

@@ -81,9 +81,9 @@ class Tang(PoemSet):
             window=window,
         )
         if script not in SCRIPTS:
-            raise ValueError(f"script must be {', '.join(SCRIPTS)}, not {script!r}")
+            raise ValueError(f"script must be one of {', '.join(SCRIPTS)}, not {script!r}")
         if forms not in FORMS:
-            raise ValueError(f"forms must be {', '.join(FORMS)}, not {forms!r}")
+            raise ValueError(f"forms must be one of {', '.join(FORMS)}, not {forms!r}")
         self.root = checked_root(root)
         self.download = download
         self.script = script

@@ -40,7 +40,7 @@ class Encoding:
 
     def __post_init__(self) -> None:
         if self.tokenizer not in BUILDERS:
-            raise ValueError(f"tokenizer must be {', '.join(BUILDERS)}, not {self.tokenizer!r}")
+            raise ValueError(f"tokenizer must be one of {', '.join(BUILDERS)}, not {self.tokenizer!r}")
         if self.max_tokens <= len(SPECIALS):
             raise ValueError(f"max_tokens must be {len(SPECIALS) + 1} or more, not {self.max_tokens}")
         if self.min_freq < 1:

@@ -235,7 +235,7 @@ def check_text_options(*, max_length: int | None, truncate: str, unlabelled_shar
     if max_length is not None and max_length < 1:
         raise ValueError(f"max_length must be 1 or more tokens, or null for all, not {max_length}")
     if truncate not in _HEAD_LENGTHS:
-        raise ValueError(f"truncate must be {', '.join(_HEAD_LENGTHS)}, not {truncate!r}")
+        raise ValueError(f"truncate must be one of {', '.join(_HEAD_LENGTHS)}, not {truncate!r}")
     if not 0 <= unlabelled_share < float("inf"):
         raise ValueError(f"unlabelled_share must be 0 or more, not {unlabelled_share}")
 

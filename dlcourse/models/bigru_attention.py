@@ -75,7 +75,7 @@ class BiGRUAttention(nn.Module):
         if num_classes < 2:
             raise ValueError(f"num_classes must be at least 2, not {num_classes}")
         if pooling not in POOLINGS:
-            raise ValueError(f"pooling must be {', '.join(POOLINGS)}, not {pooling!r}")
+            raise ValueError(f"pooling must be one of {', '.join(POOLINGS)}, not {pooling!r}")
         self.pooling: Pooling = pooling
         self.encoder = TextEncoder(
             vocab_size=vocab_size,

@@ -80,9 +80,11 @@ def extent(reading: Reading) -> str:
     """How many words there were and how many of them were read."""
     if reading.empty:
         return "empty: read as one unknown word"
+    missing = sum(reading.unknown)
+    strange = f", {missing:,} of them not in the vocabulary" if missing else ""
     if reading.truncated:
-        return f"{len(reading.words):,} of {reading.total:,} words read"
-    return f"{reading.total:,} word{'s' if reading.total > 1 else ''}"
+        return f"{len(reading.words):,} of {reading.total:,} words read{strange}"
+    return f"{reading.total:,} word{'s' if reading.total > 1 else ''}{strange}"
 
 
 def flatness(reading: Reading) -> str:

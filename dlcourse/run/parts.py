@@ -12,6 +12,7 @@ from torch import nn
 from dlcourse.config import tree
 from dlcourse.config.build import NOT_SAID, Call, bind, call
 from dlcourse.config.settings import Settings
+from dlcourse.config.targets import resolve
 from dlcourse.data.base import DataSet, mix
 from dlcourse.errors import ConfigError, UserError
 from dlcourse.lengths import Clock
@@ -139,17 +140,21 @@ class _Bench:
     def start_values(self) -> list[Call]:
         """What `init` names, bound but for model, split and generator."""
         found: list[Call] = []
-        facts = {"runs": self._settings.runs}
         for at, node in start_values(self._config.get("init")):
             try:
-                found.append(bind(node, at=at, facts=facts, allow_code=self._allow_code, given=START_GIVEN))
+                own = {**node, "runs": self._settings.runs} if "runs" in node and node["runs"] is None else node
+                found.append(bind(own, at=at, facts={}, allow_code=self._allow_code, given=START_GIVEN))
             except UserError as error:
                 self.problems.extend(error.problems)
         return found
 
     def _model(self, data: DataSet, facts: Mapping[str, object], *, task: Task[Any, Any] | None) -> nn.Module | None:
         before = len(self.problems)
-        model: nn.Module | None = self.built("model", facts=facts)
+        model: nn.Module | None = None
+        if wanted := self._other_kind(data):
+            self.problems.append(wanted)
+        else:
+            model = self.built("model", facts=facts)
         misfit = None if model is None else kind_misfit(model, task, data, choices=self._choices)
         self.problems.extend([misfit] if misfit else [])
         self.problems[before:] = [
@@ -157,6 +162,15 @@ class _Bench:
             for line in self.problems[before:]
         ]
         return model
+
+    def _other_kind(self, data: DataSet) -> str | None:
+        """That the model takes another kind of batch than the data gives, known from its class alone; or None."""
+        node = self._config["model"]
+        try:
+            takes = getattr(resolve(node["_target_"], at="model", allow_code=self._allow_code), "takes", data.gives)
+        except (UserError, KeyError, TypeError):
+            return None  # told when it is built
+        return None if takes == data.gives else f"model: it takes {takes}, and the data gives {data.gives}"
 
 
 KINDS: Mapping[str, type[Any]] = {

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dlcourse.errors import ConfigError
 from dlcourse.text.characters import COMMA_ID, EOP_ID, RESERVED, STOP_ID
-from dlcourse.verse.constraints import wished_characters, plans
+from dlcourse.verse.constraints import plans, wished_characters
 from dlcourse.verse.forms import HAN, Form, form_named
 from dlcourse.verse.table import RhymeTable
 

@@ -64,6 +64,18 @@ def test_predictions_are_those_of_the_runs_own_test(
     assert all(one["attention"] is not None for one in found)
 
 
+def test_words_that_the_vocabulary_lacks_are_said(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    [found] = answer(run, "good xylophone", capsys=capsys)
+    assert found["unknown"] == [False, True]
+    assert main(["predict", f"run={run}", "good xylophone"]) == 0
+    assert "(2 words, 1 of them not in the vocabulary)" in capsys.readouterr().out
+
+
+def test_a_text_that_looks_like_an_argument_gets_the_way_out(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", f"run={run}", "score=10 of 10"]) == 2
+    assert "stands behind --, as in -- 'score=10 of 10'" in capsys.readouterr().err
+
+
 def test_the_commands_that_training_names_are_true(run: Path) -> None:
     few = {"predict": [], "attribute": ["documents=4"]}
     for line in TextClassification.afterwards:

@@ -135,6 +135,11 @@ def test_a_run_is_found_by_its_name_or_a_unique_end_of_it(runs: Path, word: str)
     assert find_run(word, runs=runs).path == runs / "resnet18-digits" / LATE
 
 
+def test_a_unique_beginning_names_a_run_too(runs: Path) -> None:
+    a_run(runs / "bigru-imdb" / LATE)
+    assert find_run("bigru-imdb", runs=runs).path == runs / "bigru-imdb" / LATE
+
+
 def test_a_run_is_found_by_its_path(runs: Path, tmp_path: Path) -> None:
     path = runs / "lenet5-mnist" / EARLY
     assert find_run(str(path), runs=tmp_path / "elsewhere").path == path
@@ -151,9 +156,9 @@ def test_latest_is_by_time_and_not_by_name(runs: Path) -> None:
 @pytest.mark.parametrize(
     ("word", "words"),
     [
-        (EARLY, r"2 runs end so \(lenet5-mnist/.*, resnet18-digits/.*\); give more of the name"),
+        (EARLY, r"it names 2 runs \(lenet5-mnist/.*, resnet18-digits/.*\); give more of the name"),
         (f"resnet81-digits/{LATE}", f"there is no such run in .*; did you mean 'resnet18-digits/{LATE}'"),
-        ("xyz", "there is no such run in .*; there is lenet5-mnist/"),
+        ("xyz", "there is no such run in .*; there is latest, lenet5-mnist/"),
         ("~nobody-here/runs", "there is no such run in"),
     ],
 )

@@ -145,7 +145,7 @@ def printed(*readings: Reading, colour: bool = False, width: int = 120, report: 
 def test_without_colour_the_top_words_are_named() -> None:
     *lines, caution = printed(reading("good", "film", "zzz")).splitlines()
     assert lines == [
-        "pos 87.5 %, neg 12.5 %  (3 words)",
+        "pos 87.5 %, neg 12.5 %  (3 words, 1 of them not in the vocabulary)",
         "  attention: good 0.333, film 0.333 (entropy 0.97 of 1: nearly flat)",
         "  integrated gradients: zzz +3.00, film -2.00 (nats; + for pos, - against)",
         "  pos without the top 10 % of the words: "

@@ -110,6 +110,13 @@ def test_classes_are_the_sorted_labels_and_known_before_loading(tmp_path: Path) 
     assert data.facts()["num_classes"] == 3, "the labels are read once"
 
 
+@pytest.mark.parametrize(("name", "line"), [("a.csv", "text;label"), ("a.tsv", "text,label")])
+def test_another_separator_is_named(tmp_path: Path, name: str, line: str) -> None:
+    (tmp_path / name).write_text(f"{line}\ngood,1\n")
+    with pytest.raises(DataError, match=rf"line 1 is one column, '{line}': separate columns by a comma in .csv"):
+        Reviews(path=str(tmp_path / name)).facts()
+
+
 def test_classes_that_were_settled_need_no_file(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "a.csv", rows_of())
     settled = Reviews(path=str(path)).settled()
