@@ -257,8 +257,8 @@ def test_a_model_that_does_not_fit_names_those_that_do(tmp_path: Path, capsys: p
 def test_a_model_for_another_kind_of_data_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "data=reviews_toy", f"runs={tmp_path}"]) == 2
     assert capsys.readouterr().err.splitlines() == [
-        "dlcourse: model=resnet18 does not fit data=reviews_toy: it takes images, and the data gives texts; models that "
-        "fit: bigru_attention, bigru_lm"
+        "dlcourse: model=resnet18 does not fit data=reviews_toy: it takes images, and the data gives texts; "
+        "models that fit: bigru_attention, bigru_lm"
     ]
 
 
