@@ -163,9 +163,24 @@ def compose_plainly(given: Mapping[str, str | None], *, extra: Sequence[str] = (
         if key not in ("defaults", "hydra")
     }
     for group, option in choose(given, extra=extra).items():
-        content = {key: value for key, value in read_yaml(option.path).items() if key != "defaults"}
+        whole = read_yaml(option.path)
+        for place, inner in placed(whole, extra=extra):
+            parts: dict[str, Any] = {}
+            lay(parts, place, value={key: value for key, value in inner.items() if key != "defaults"})
+            _merge(config, parts)
+        content = {key: value for key, value in whole.items() if key != "defaults"}
         _merge(config, content if is_global(option.path) else {group: content})
     return config
+
+
+def placed(content: Mapping[str, Any], *, extra: Sequence[str] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(dotted place, file) of the options that one file's defaults list puts elsewhere: `/init@init.svd: ppmi_svd`."""
+    for entry in content.get("defaults", ()):
+        for key, name in entry.items() if isinstance(entry, dict) else ():
+            group, at, place = str(key).lstrip("/").partition("@")
+            option = options(extra).get(group, {}).get(str(name))
+            if at and option is not None:
+                yield place, read_yaml(option.path)
 
 
 def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:

@@ -138,7 +138,7 @@ def test_the_weight_of_a_fetched_batch_waits_for_no_device() -> None:
     ("options", "message"),
     [
         ({"max_length": 0}, r"^max_length must be 1 or more tokens"),
-        ({"truncate": "middle"}, r"^truncate must be head, tail, head_tail, not 'middle'"),
+        ({"truncate": "middle"}, r"^truncate must be one of head, tail, head_tail, not 'middle'"),
         ({"unlabelled_share": -0.5}, r"^unlabelled_share must be 0 or more"),
         ({"unlabelled_share": float("nan")}, r"^unlabelled_share must be 0 or more"),
         ({"unlabelled_share": 1.0}, r"^unlabelled_share is 1.0, but there are no unlabelled documents"),
