@@ -30,17 +30,13 @@ def main(argv: list[str]) -> int:
     """Evaluate; exit code 1 if the test numbers are not those that the run recorded."""
     given = read(Arguments, argv, command="eval", purpose="The numbers of a checkpoint again.")
     from dlcourse.files import read_json
-    from dlcourse.folders import find_run  # torch, imported below, takes two seconds
-    from dlcourse.run.parts import assemble_network
-    from dlcourse.run.prepare import read_head, read_splits
+    from dlcourse.run.prepare import read_splits  # torch, imported here, takes two seconds
+    from dlcourse.run.reopened import reopen
     from dlcourse.run.resume import data_changes
     from dlcourse.run.verdict import measure
 
-    folder = find_run(given.run, runs=given.runs)
-    config, choices = read_head(folder)
-    if given.device is not None:
-        config["runtime"]["device"] = given.device
-    parts = assemble_network(config, choices=choices, allow_code=given.allow_code)
+    run = reopen(given.run, runs=given.runs, device=given.device, allow_code=given.allow_code)
+    folder, parts = run.folder, run.parts
     parts.runtime.apply()
     splits = read_splits(parts)
     known = {name: str(entry["sha256"]) for name, entry in read_json(folder.data).items() if known_by_sum(entry)}

@@ -10,13 +10,11 @@ from typing import Protocol, cast, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from dlcourse.data.text_set import VOCABULARY
 from dlcourse.data.texts import TextSplit, Truncate
-from dlcourse.errors import CheckpointError, ConfigError, RunError
-from dlcourse.folders import RunFolder, find_run
-from dlcourse.run.parts import Network, assemble_network
-from dlcourse.run.prepare import read_head
-from dlcourse.run.verdict import load_best
+from dlcourse.errors import ConfigError, RunError
+from dlcourse.folders import RunFolder
+from dlcourse.run.parts import Network
+from dlcourse.run.reopened import reopen
 from dlcourse.tasks.attribution import Attentive
 from dlcourse.text.encoders import Encoder, read_encoder
 
@@ -80,38 +78,12 @@ def load_classifier(word: str, *, runs: Path, command: str, device: str | None, 
         ConfigError: it is no run of a text classifier.
         CheckpointError: its folder is damaged.
     """
-    folder = find_run(word, runs=runs)
-    config, choices = read_head(folder)
-    if device is not None:
-        config["runtime"]["device"] = device
-    parts = assemble_network(config, choices=choices, allow_code=allow_code)
-    classes = parts.data.facts().get("classes")
-    what = f"{word} is {choices.get('model')} on {choices.get('data')}"
-    if parts.data.gives != "texts" or not isinstance(parts.data, CutsTexts):
+    run = reopen(word, runs=runs, device=device, allow_code=allow_code)
+    classes, what = run.parts.data.facts().get("classes"), f"{word} is {run.what}"
+    if run.parts.data.gives != "texts" or not isinstance(run.parts.data, CutsTexts):
         raise ConfigError(f"{command} is for text runs; {what}")
-    if not isinstance(classes, list | tuple) or not isinstance(parts.model, Attentive):
+    if not isinstance(classes, list | tuple) or not isinstance(run.parts.model, Attentive):
         raise ConfigError(f"{command} is for text runs that classify with attention; {what}")
-    encoder = read_vocabulary(folder)
-    known = parts.data.facts().get("vocab_size")
-    if isinstance(known, int) and encoder.size > known:
-        raise CheckpointError(f"{folder.path / VOCABULARY}: has {encoder.size:,} words, and the model knows {known:,}")
-    parts.runtime.apply()
-    model = load_best(parts, folder.checkpoints / "best.pt")
+    encoder = run.vocabulary(read_encoder, holds="words", uses="read texts")
     names = tuple(str(name) for name in cast(Sequence[object], classes))
-    return Classifier(folder, parts, model, encoder, names)
-
-
-def read_vocabulary(folder: RunFolder) -> Encoder:
-    """What turned the run's texts into ids.
-
-    Raises:
-        CheckpointError: vocabulary.json is missing or damaged.
-    """
-    path = folder.path / VOCABULARY
-    try:
-        return read_encoder(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise CheckpointError(f"{path}: {reason}; without its vocabulary the run cannot read texts") from error
-    except CheckpointError as error:
-        raise CheckpointError(*(f"{path}: {problem}" for problem in error.problems)) from error
+    return Classifier(run.folder, run.parts, run.best(), encoder, names)

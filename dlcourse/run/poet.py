@@ -10,12 +10,10 @@ from typing import Any, Protocol, cast, runtime_checkable
 
 from torch import Tensor
 
-from dlcourse.data.text_set import VOCABULARY
-from dlcourse.errors import CheckpointError, ConfigError, RunError
-from dlcourse.folders import RunFolder, find_run
-from dlcourse.run.parts import Parts, assemble
-from dlcourse.run.prepare import read_head
-from dlcourse.run.verdict import load_best
+from dlcourse.errors import ConfigError, RunError
+from dlcourse.folders import RunFolder
+from dlcourse.run.parts import Network
+from dlcourse.run.reopened import reopen
 from dlcourse.tasks.composing import Composition, Writer, compose
 from dlcourse.tasks.outlines import Outline, Request, outline
 from dlcourse.tasks.sampling import Sampling
@@ -42,7 +40,7 @@ class Poet:
     """A model, what its ids stand for, and the rhyme table if it knows the run's script."""
 
     folder: RunFolder
-    parts: Parts
+    parts: Network
     model: Writer[Any]
     encoder: CharacterEncoder
     table: RhymeTable | None
@@ -89,38 +87,11 @@ def load_poet(word: str, *, runs: Path, command: str, device: str | None, allow_
         ConfigError: it is no run of poems, or the rhyme table is not installed.
         CheckpointError: its folder is damaged.
     """
-    folder = find_run(word, runs=runs)
-    config, choices = read_head(folder)
-    if device is not None:
-        config["runtime"]["device"] = device
-    parts = assemble(config, choices=choices, allow_code=allow_code)
-    if parts.data.gives != "poems" or not isinstance(parts.model, _Steps):
-        raise ConfigError(
-            f"{command} is for runs that learned poems; {word} is {choices.get('model')} on {choices.get('data')}"
-        )
-    encoder = _read_vocabulary(folder)
-    known = parts.data.facts().get("vocab_size")
-    if isinstance(known, int) and encoder.size > known:
-        raise CheckpointError(f"{folder.path / VOCABULARY}: has {encoder.size:,} tokens, and the model knows {known:,}")
+    run = reopen(word, runs=runs, device=device, allow_code=allow_code)
+    if run.parts.data.gives != "poems" or not isinstance(run.parts.model, _Steps):
+        raise ConfigError(f"{command} is for runs that learned poems; {word} is {run.what}")
+    encoder = run.vocabulary(read_characters, holds="tokens", uses="write poems")
     # Own poems (data=lines) say nothing of their script.
-    simplified = getattr(parts.data, "script", None) == SIMPLIFIED
+    simplified = getattr(run.parts.data, "script", None) == SIMPLIFIED
     table = None if simplified else rhyme_table()
-    parts.runtime.apply()
-    model = load_best(parts, folder.checkpoints / "best.pt")
-    return Poet(folder, parts, cast(Writer[Any], model), encoder, table)
-
-
-def _read_vocabulary(folder: RunFolder) -> CharacterEncoder:
-    """What turned the run's poems into ids.
-
-    Raises:
-        CheckpointError: vocabulary.json is missing or damaged.
-    """
-    path = folder.path / VOCABULARY
-    try:
-        return read_characters(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise CheckpointError(f"{path}: {reason}; without its vocabulary the run cannot write poems") from error
-    except CheckpointError as error:
-        raise CheckpointError(*(f"{path}: {problem}" for problem in error.problems)) from error
+    return Poet(run.folder, run.parts, cast(Writer[Any], run.best()), encoder, table)
