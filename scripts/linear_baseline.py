@@ -9,40 +9,30 @@ It reads whole documents, whatever data.max_length= lets a network see.
 
 from __future__ import annotations
 
-import os
-import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
+from baseline.command import RESULTS, answer, apart, circumstances, data_set
 from baseline.nb_linear import MODELS, Grams, NBLinear
 from baseline.verdicts import Predictions, verdict
 
-from dlcourse.commands.arguments import argument, read, usage
-from dlcourse.config.build import call
-from dlcourse.config.check import check
-from dlcourse.config.compose import compose
-from dlcourse.config.overrides import split
-from dlcourse.data.base import DataSet
+from dlcourse.commands.arguments import argument, read
 from dlcourse.data.texts import TextSplit
-from dlcourse.errors import ConfigError, UserError, block
+from dlcourse.errors import ConfigError
 from dlcourse.files import replace_file, write_json
 from dlcourse.folders import find_run
 from dlcourse.metrics import ClassificationStats
-from dlcourse.run.environment import version
 from dlcourse.run.verdict import write_arrays
 from dlcourse.tasks.classification import Classification
 from dlcourse.text.ragged import Ragged
-from dlcourse.training.runtime import processor
 
-RESULTS = Path(__file__).parent / "results"
 NAME = "linear_baseline.py"
 PACKAGES = ("dlcourse", "scikit-learn", "scipy", "numpy")
 PLACES = ("data.root", "data.path", "data.test_path", "against", "runs", "out", "result")
@@ -63,18 +53,7 @@ class Arguments:
 
 def main(argv: Sequence[str]) -> int:
     """Fit, test once, compare, write; gives the exit code."""
-    if {"--help", "-h"} & set(argv):
-        print(
-            usage(Arguments, command=NAME, purpose=(__doc__ or "").strip()).replace("dlcourse ", "python scripts/", 1),
-            end="",
-        )
-        return 0
-    try:
-        compare(argv)
-    except UserError as error:
-        print(block(error), file=sys.stderr)
-        return error.exit_code
-    return 0
+    return answer(argv, name=NAME, purpose=(__doc__ or "").strip(), arguments=Arguments, work=compare)
 
 
 def compare(argv: Sequence[str]) -> None:
@@ -83,9 +62,8 @@ def compare(argv: Sequence[str]) -> None:
     Raises:
         UserError: the words, the data or a run to compare with are not as they must be.
     """
-    of_data = [word for word in argv if word.startswith(("data=", "data."))]
-    given = read(Arguments, [word for word in argv if word not in of_data], command=NAME)
-    name = next((word.removeprefix("data=") for word in of_data if word.startswith("data=")), "data")
+    name, of_data, rest = apart(argv)
+    given = read(Arguments, rest, command=NAME)
     folders = [find_run(word, runs=given.runs) for word in given.against]
     runs = {f"{one.path.parent.name}/{one.path.name}": Predictions.read(one.predictions) for one in folders}
     began = time.monotonic()
@@ -104,7 +82,15 @@ def compare(argv: Sequence[str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     replace_file(out / "predictions.npz", lambda beside: write_arrays(beside, ours.arrays()))
     seconds = {"reading": round(read_by - began, 1), "fitting_and_testing": round(ended - read_by, 1)}
-    write_json(result, {**circumstances(argv), **numbers, "seconds": seconds, "against": verdicts})
+    write_json(
+        result,
+        {
+            **circumstances(argv, name=NAME, places=PLACES, packages=PACKAGES),
+            **numbers,
+            "seconds": seconds,
+            "against": verdicts,
+        },
+    )
     print(f"written: {out / 'predictions.npz'}, {result}")
 
 
@@ -115,7 +101,7 @@ def read_texts(words: Sequence[str]) -> tuple[TextSplit, TextSplit, TextSplit]:
         ConfigError: they name none.
         DataError: it cannot be read.
     """
-    data: DataSet = call(compose(check(split(words)).overrides)["data"], at="data")
+    data = data_set(words)
     classes = data.facts().get("num_classes")
     if data.gives != "texts" or not isinstance(classes, int) or classes < 2:
         raise ConfigError(f"data: it gives {data.gives} of {classes or 'no'} classes; name a set of labelled texts")
@@ -170,17 +156,6 @@ def judged(logits: np.ndarray, split: TextSplit) -> ClassificationStats:
     return ClassificationStats.from_logits(
         torch.from_numpy(logits), split.labels, indices=places, classes=split.classes
     )
-
-
-def circumstances(argv: Sequence[str]) -> dict[str, Any]:
-    """What the numbers hold for; the command without the places of things on this machine."""
-    words = [word for word in argv if "=" in word and word.partition("=")[0] not in PLACES]
-    return {
-        "command": f"python scripts/{NAME} {' '.join(words)}",
-        "date": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "machine": {"processor": processor(), "cores": os.cpu_count(), "system": platform.platform()},
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-    }
 
 
 if __name__ == "__main__":

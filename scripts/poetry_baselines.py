@@ -10,38 +10,29 @@ What is predicted is what a run predicts: every token but the form token that a 
 from __future__ import annotations
 
 import math
-import os
-import platform
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
+from baseline.command import RESULTS, answer, apart, circumstances, data_set
 from baseline.kneser_ney import Floats, KneserNey, predicted, unigram_log_chances
 
-from dlcourse.commands.arguments import argument, read, usage
-from dlcourse.config.build import call
-from dlcourse.config.check import check
-from dlcourse.config.compose import compose
-from dlcourse.config.overrides import split
-from dlcourse.data.base import DataSet
+from dlcourse.commands.arguments import argument, read
 from dlcourse.data.poems import PoemSplit
-from dlcourse.errors import ConfigError, UserError, block
+from dlcourse.errors import ConfigError
 from dlcourse.files import read_json, write_json
 from dlcourse.folders import RunFolder, find_run
-from dlcourse.run.environment import version
 from dlcourse.tasks.poetry import PoetryStats, are_characters
 from dlcourse.text.characters import FORM_IDS
 from dlcourse.text.ragged import Ragged
-from dlcourse.training.runtime import processor
 
-RESULTS = Path(__file__).parent / "results"
 NAME = "poetry_baselines.py"
+PACKAGES = ("dlcourse", "numpy")
 PLACES = ("data.root", "data.path", "against", "runs", "result")
 NEVER_PREDICTED = 1 + len(FORM_IDS)  # padding and the form tokens
 KINDS = {"perplexity": "all tokens", "perplexity_characters": "characters only"}
@@ -64,16 +55,7 @@ class Arguments:
 
 def main(argv: Sequence[str]) -> int:
     """Count, predict, compare, write; gives the exit code."""
-    if {"--help", "-h"} & set(argv):
-        text = usage(Arguments, command=NAME, purpose=(__doc__ or "").strip())
-        print(text.replace("dlcourse ", "python scripts/", 1), end="")
-        return 0
-    try:
-        measure(argv)
-    except UserError as error:
-        print(block(error), file=sys.stderr)
-        return error.exit_code
-    return 0
+    return answer(argv, name=NAME, purpose=(__doc__ or "").strip(), arguments=Arguments, work=measure)
 
 
 def measure(argv: Sequence[str]) -> None:
@@ -82,9 +64,8 @@ def measure(argv: Sequence[str]) -> None:
     Raises:
         UserError: the words, the data or a run to compare with are not as they must be.
     """
-    of_data = [word for word in argv if word.startswith(("data=", "data."))]
-    given = read(Arguments, [word for word in argv if word not in of_data], command=NAME)
-    name = next((word.removeprefix("data=") for word in of_data if word.startswith("data=")), "data")
+    name, of_data, rest = apart(argv)
+    given = read(Arguments, rest, command=NAME)
     folders = [find_run(word, runs=given.runs) for word in given.against]
     began = time.monotonic()
     train, parts = read_poems(of_data)
@@ -118,7 +99,9 @@ def measure(argv: Sequence[str]) -> None:
         "baselines": {name: {part: one.summary() for part, one in stats.items()} for name, stats in found.items()},
         "against": against,
     }
-    write_json(result, {**circumstances(argv), **numbers, "seconds": seconds})
+    write_json(
+        result, {**circumstances(argv, name=NAME, places=PLACES, packages=PACKAGES), **numbers, "seconds": seconds}
+    )
     print(f"written: {result}")
 
 
@@ -129,7 +112,7 @@ def read_poems(words: Sequence[str]) -> tuple[PoemSplit, Mapping[str, PoemSplit]
         ConfigError: they name none.
         DataError: it cannot be read.
     """
-    data: DataSet = call(compose(check(split(words)).overrides)["data"], at="data")
+    data = data_set(words)
     if data.gives != "poems":
         raise ConfigError(f"data: it gives {data.gives}; name a set of poems")
     splits = data.load()
@@ -202,17 +185,6 @@ def table(found: Mapping[str, Mapping[str, PoetryStats]]) -> list[str]:
         cells = [stats[part].summary().get(kind, math.nan) for part in parts for kind in KINDS]
         lines.append(f"{name:16}" + "".join(f"{cell:24,.1f}" for cell in cells))
     return [*lines, "all tokens: characters, punctuation and the end of the poem; never the form token"]
-
-
-def circumstances(argv: Sequence[str]) -> dict[str, Any]:
-    """What the numbers hold for; the command without the places of things on this machine."""
-    words = [word for word in argv if "=" in word and word.partition("=")[0] not in PLACES]
-    return {
-        "command": f"python scripts/{NAME} {' '.join(words)}",
-        "date": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "machine": {"processor": processor(), "cores": os.cpu_count(), "system": platform.platform()},
-        "versions": {"python": platform.python_version(), "dlcourse": version("dlcourse"), "numpy": version("numpy")},
-    }
 
 
 if __name__ == "__main__":

@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple, Self
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from dlcourse.data.base import Draw, Split, mix
-from dlcourse.data.texts import POOL_BATCHES
+from dlcourse.data.buckets import bucketed
 from dlcourse.text.characters import CharacterEncoder
 from dlcourse.text.ragged import Ragged
 
@@ -117,9 +116,7 @@ class PoemSplit(Split[PoemBatch]):
         batches = torch.randperm(count, generator=generator)[: steps * size].view(steps, size)
         if self.stream or not self.bucket:
             return batches.unbind()
-        pools = torch.arange(steps).div(POOL_BATCHES, rounding_mode="floor")[:, None]
-        keys = pools * (int(self._lengths.max()) + 1) + self._lengths[batches]
-        batches = batches.flatten()[keys.flatten().argsort(stable=True)].view_as(batches)
+        batches = bucketed(batches, lengths=self._lengths)
         return batches[torch.randperm(steps, generator=generator)].unbind()
 
     def batches_in_order(self, batch_size: int) -> Sequence[Tensor]:
@@ -166,8 +163,8 @@ class PoemSplit(Split[PoemBatch]):
         sizes = (len(self.documents), len(self.documents.values))
         digest = hashlib.sha256(repr((sizes, self.bucket, self.stream, self.window)).encode())
         digest.update(self.encoder.to_json().encode())
-        digest.update(np.ascontiguousarray(self.documents.values, dtype="<i4").data)
-        digest.update(np.ascontiguousarray(self.documents.offsets, dtype="<i8").data)
+        for part in self.documents.bytes():
+            digest.update(part)
         return digest.hexdigest()
 
     @property

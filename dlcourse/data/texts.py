@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from dlcourse.data.base import Draw, Split, mix
+from dlcourse.data.buckets import bucketed
 from dlcourse.text.encoders import Encoder
 from dlcourse.text.ragged import Ragged
 from dlcourse.text.vocab import UNK_ID
@@ -21,9 +22,6 @@ UNLABELLED = -1
 """The label of a document that has none."""
 PAD_MULTIPLE = 32
 """Free lengths let memory grow through caches that are kept for every shape."""
-POOL_BATCHES = 50
-"""Documents are sorted by length among those of so many batches: enough for full rows, few enough to mix."""
-
 Truncate = Literal["head", "tail", "head_tail"]
 
 # Of head and tail, a quarter is head: 128 + 382 of 510 tokens did best in Sun et al. 2019 (arXiv:1905.05583, table 3).
@@ -128,7 +126,7 @@ class TextSplit(Split[TextBatch]):
         if extra := round(size * self.unlabelled_share):
             groups.append(len(self) + self._draw_unlabelled(steps * extra, generator=generator).view(steps, extra))
         if self.bucket:
-            groups = [self._bucketed(group) for group in groups]
+            groups = [bucketed(group, lengths=self._lengths) for group in groups]
         places = torch.cat([torch.arange(group.shape[1]) / max(1, group.shape[1]) for group in groups])
         batches = torch.cat(groups, 1)[:, places.argsort(stable=True)]
         return (batches[torch.randperm(steps, generator=generator)] if self.bucket else batches).unbind()
@@ -181,9 +179,8 @@ class TextSplit(Split[TextBatch]):
         digest = hashlib.sha256(repr((sizes, self.classes, settings)).encode())
         digest.update(self.encoder.to_json().encode())
         digest.update(self.labels.numpy().astype("<i8").data)
-        for part in parts:
-            digest.update(np.ascontiguousarray(part.values, dtype="<i4").data)
-            digest.update(np.ascontiguousarray(part.offsets, dtype="<i8").data)
+        for piece in (piece for part in parts for piece in part.bytes()):
+            digest.update(piece)
         return digest.hexdigest()
 
     def _draw_unlabelled(self, count: int, *, generator: torch.Generator) -> Tensor:
@@ -191,12 +188,6 @@ class TextSplit(Split[TextBatch]):
         size = len(self.unlabelled or ())
         rounds = [torch.randperm(size, generator=generator) for _ in range(-(-count // size))]
         return torch.cat(rounds)[:count]
-
-    def _bucketed(self, batches: Tensor) -> Tensor:
-        """The same items [steps, size], sorted by length inside each pool of batches."""
-        pools = torch.arange(len(batches)).div(POOL_BATCHES, rounding_mode="floor")[:, None]
-        keys = pools * (int(self._lengths.max()) + 1) + self._lengths[batches]
-        return batches.flatten()[keys.flatten().argsort(stable=True)].view_as(batches)
 
     @property
     def _head(self) -> int:

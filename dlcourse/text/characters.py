@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
-from typing import cast
 
 import numpy as np
 
-from dlcourse.errors import CheckpointError
 from dlcourse.text.ragged import Ragged
-from dlcourse.text.stored import FORMAT, written
+from dlcourse.text.stored import read_back, read_tokens, unreadable, written
 from dlcourse.text.vocab import PAD, SPECIALS, UNK_ID
 
 KIND = "characters"
@@ -109,22 +106,13 @@ def read_characters(text: str) -> CharacterEncoder:
     Raises:
         CheckpointError: the text is damaged or something else.
     """
-    try:
-        plain = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise _unreadable(f"it is not JSON: {error}") from error
-    if not isinstance(plain, dict) or cast(dict[str, object], plain).get("format") != FORMAT:
-        raise _unreadable(f"it is not of the format '{FORMAT}'")
-    parts = cast(dict[str, object], plain)
+    parts = read_back(text)
     if parts.get("kind") != KIND:
-        raise _unreadable(f"it is of the kind {str(parts.get('kind'))!r}, not '{KIND}'")
-    tokens = parts.get("tokens")
-    if not isinstance(tokens, list) or not all(isinstance(token, str) for token in cast(list[object], tokens)):
-        raise _unreadable("its tokens are not a list of strings")
+        raise unreadable(f"it is of the kind {str(parts.get('kind'))!r}, not '{KIND}'")
     try:
-        return CharacterEncoder(cast(list[str], tokens))
+        return CharacterEncoder(read_tokens(parts))
     except ValueError as error:
-        raise _unreadable(str(error)) from error
+        raise unreadable(str(error)) from error
 
 
 def check_vocabulary(*, max_tokens: int, min_freq: int) -> None:
@@ -135,7 +123,3 @@ def check_vocabulary(*, max_tokens: int, min_freq: int) -> None:
         )
     if min_freq < 1:
         raise ValueError(f"min_freq must be 1 or more, not {min_freq}")
-
-
-def _unreadable(why: str) -> CheckpointError:
-    return CheckpointError(f"the vocabulary cannot be used: {why}; copy it anew from where the run was trained")

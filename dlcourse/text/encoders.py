@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import islice, repeat
-from typing import Protocol, cast
+from typing import Protocol
 
 import numpy as np
 
-from dlcourse.errors import CheckpointError, ConfigError, suggestion
+from dlcourse.errors import ConfigError, suggestion
 from dlcourse.text.bpe import BpeEncoder, NotInstalled
 from dlcourse.text.ragged import Ragged
-from dlcourse.text.stored import FORMAT, written
+from dlcourse.text.stored import read_back, read_tokens, unreadable, written
 from dlcourse.text.tokenizers import TOKENIZERS, get_tokenizer
 from dlcourse.text.vocab import PAD, SPECIALS, UNK, UNK_ID, Vocab, build_vocab_from_iterator
 
@@ -86,12 +85,10 @@ class WordEncoder:
     @classmethod
     def of_plain(cls, plain: Mapping[str, object]) -> WordEncoder:
         """From what `to_json` wrote, once it is parsed; ValueError, RuntimeError or ConfigError if it is damaged."""
-        tokenizer, tokens = plain.get("tokenizer"), plain.get("tokens")
+        tokenizer = plain.get("tokenizer")
         if not isinstance(tokenizer, str):
             raise ValueError("its tokenizer is not a name")  # noqa: TRY004  a damaged file, not a wrong call
-        if not isinstance(tokens, list) or not all(isinstance(token, str) for token in cast(list[object], tokens)):
-            raise ValueError("its tokens are not a list of strings")
-        return cls(tokenizer, Vocab(cast(list[str], tokens)))
+        return cls(tokenizer, Vocab(read_tokens(plain)))
 
     @property
     def size(self) -> int:
@@ -176,23 +173,13 @@ def read_encoder(text: str) -> Encoder:
         CheckpointError: the text is damaged or something else.
         ConfigError: the library behind the encoder is not installed.
     """
-    try:
-        plain = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise _unreadable(f"it is not JSON: {error}") from error
-    if not isinstance(plain, dict) or cast(dict[str, object], plain).get("format") != FORMAT:
-        raise _unreadable(f"it is not of the format '{FORMAT}'")
-    parts = cast(dict[str, object], plain)
+    parts = read_back(text)
     reader = READERS.get(str(parts.get("kind")))
     if reader is None:
-        raise _unreadable(f"it is of no kind that is known ({', '.join(READERS)})")
+        raise unreadable(f"it is of no kind that is known ({', '.join(READERS)})")
     try:
         return reader(parts)
     except NotInstalled:
         raise
     except (ValueError, RuntimeError, ConfigError) as error:
-        raise _unreadable(str(error)) from error
-
-
-def _unreadable(why: str) -> CheckpointError:
-    return CheckpointError(f"the vocabulary cannot be used: {why}; copy it anew from where the run was trained")
+        raise unreadable(str(error)) from error

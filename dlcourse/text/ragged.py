@@ -41,6 +41,14 @@ class Ragged:
             raise ValueError(f"lists must hold ids of 32 bits, not {values[narrow != values][0]}")
         return cls(narrow, offsets)
 
+    def bytes(self) -> tuple[memoryview, memoryview]:
+        """Values and offsets as little-endian bytes, the same on every machine, for a digest."""
+        values, offsets = (
+            np.ascontiguousarray(self.values, dtype="<i4"),
+            np.ascontiguousarray(self.offsets, dtype="<i8"),
+        )
+        return values.data, offsets.data
+
     @classmethod
     def join(cls, parts: Iterable[Ragged]) -> Ragged:
         """The lists of all parts, one part after the other."""

@@ -18,7 +18,8 @@ from benchmarks.table import COST, GAIN, Row
 from dlcourse.config.compose import compose
 from dlcourse.config.settings import Settings
 from dlcourse.data.base import Splits
-from dlcourse.data.texts import POOL_BATCHES, TextSplit
+from dlcourse.data.buckets import POOL_BATCHES
+from dlcourse.data.texts import TextSplit
 from dlcourse.run.parts import Parts, assemble
 from dlcourse.text.encoders import build_encoder
 from dlcourse.text.ragged import Ragged
