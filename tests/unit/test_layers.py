@@ -18,7 +18,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS: list[set[str]] = [
     {"errors", "lengths", "files", "folders", "version"},
-    {"media", "calibration", "metrics", "statistics", "models", "data", "text", "verse", "config"},
+    {"media", "calibration", "metrics", "statistics", "models", "data", "text", "verse", "go", "config"},
     {"tasks"},
     {"training"},
     {"run"},
@@ -35,6 +35,7 @@ WITHIN = {
     ("folders", "errors"),
     ("data", "metrics"),
     ("data", "text"),
+    ("data", "go"),
     ("data", "verse"),
 }
 UPWARDS = {("config", "commands"), ("cli", "commands")}
