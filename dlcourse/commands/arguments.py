@@ -100,8 +100,8 @@ def read(kind: type[T], argv: Sequence[str], *, command: str, purpose: str = "")
             continue
         if slot.many:
             values[slot.item.name] = (*values.get(slot.item.name, ()), value)
-        elif values.setdefault(slot.item.name, value) != value:
-            problems.append(f"{key} is given twice: {shown(values[slot.item.name])} and {shown(value)}")
+        elif (before := values.setdefault(slot.item.name, value)) is not value and before != value:
+            problems.append(f"{key} is given twice: {shown(before)} and {shown(value)}")
     told = " ".join(problems)
     for key, slot in slots.items():
         if slot.required and slot.item.name not in values and f"{key} must" not in told:

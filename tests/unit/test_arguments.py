@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -102,3 +103,11 @@ def test_the_help_names_every_argument(capsys: pytest.CaptureFixture[str]) -> No
     assert text == usage(Arguments, command="eval", purpose="")
     for key in ("run", "into", "runtime.device", "count", "share", "dry_run", "kind"):
         assert f"\n  {key} " in text
+
+
+def test_a_number_that_equals_nothing_is_not_given_twice_by_being_given_once() -> None:
+    @dataclass(frozen=True)
+    class Heat:
+        temperature: float = argument("How hot.", default=1.0)
+
+    assert math.isnan(read(Heat, ["temperature=nan"], command="try").temperature)
