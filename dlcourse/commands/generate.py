@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dlcourse.commands.arguments import argument, read
 from dlcourse.errors import ConfigError
+from dlcourse.tasks.sampling import USUAL, Sampling
 
 if TYPE_CHECKING:
     from dlcourse.tasks.composing import Composition
-    from dlcourse.tasks.sampling import Sampling
     from dlcourse.verse.judge import Verdict
 
 PURPOSE = (
@@ -38,10 +38,11 @@ class Arguments:
     strict: bool = argument(
         "At line ends count only characters that are always read in the tone needed there.", default=False
     )
-    temperature: float = argument("Below 1 likely characters gain, above 1 rare ones.", default=1.0)
-    top_k: int | None = argument("Choose among so many of the likeliest characters; null is all.", default=None)
-    top_p: float = argument("Choose among the likeliest that together have this probability.", default=1.0)
-    repetition: float = argument("Nats that a character loses once it stands in the poem.", default=0.0)
+    temperature: float = argument("Below 1 likely characters gain, above 1 rare ones.", default=USUAL.temperature)
+    top_k: int | None = argument("Choose among so many of the likeliest characters; null is all.", default=USUAL.top_k)
+    min_p: float = argument("Choose among those with this share of the likeliest one's chance.", default=USUAL.min_p)
+    top_p: float = argument("Choose among the likeliest that together have this probability.", default=USUAL.top_p)
+    repetition: float = argument("Nats that a character loses once it stands in the poem.", default=USUAL.repetition)
     best_of: int = argument("Write so many for each poem and keep the one the model finds likeliest.", default=1)
     format: Literal["text", "json"] = argument("How to print the poems.", default="text")
     device: str | None = argument("Another device than the run's, such as cpu.", default=None, key="runtime.device")
@@ -74,15 +75,13 @@ def checked(given: Arguments) -> Sampling:
     Raises:
         ConfigError: a number is out of range; every such number, one line each.
     """
-    from dlcourse.tasks.sampling import Sampling
-
     problems = [
         f"{name} must be 1 or more, not {value}"
         for name, value in (("n", given.n), ("best_of", given.best_of))
         if value < 1
     ]
     settings: dict[str, Any] = {}
-    for name in ("temperature", "top_k", "top_p", "repetition"):
+    for name in ("temperature", "top_k", "min_p", "top_p", "repetition"):
         try:
             Sampling(**{name: getattr(given, name)})
         except ValueError as error:
@@ -93,41 +92,32 @@ def checked(given: Arguments) -> Sampling:
     return Sampling(**settings)
 
 
-def plain(poem: Composition, verdict: Verdict | None) -> dict[str, Any]:
-    """One poem's entry; null stands for what is not known of simplified characters."""
+def plain(poem: Composition, verdict: Verdict) -> dict[str, Any]:
+    """One poem's entry."""
     return {
         "form": poem.form,
         "lines": poem.lines,
         "log_prob": poem.log_prob,
         "rules": {
-            "form": keeps_form(poem),
-            "rhyme": None if verdict is None else verdict.rhyme,
-            "tone": None if verdict is None else verdict.tone,
-            "category": None if verdict is None else verdict.category,
-            "template": None if verdict is None or verdict.template is None else list(verdict.template.lines),
+            "form": verdict.form,
+            "rhyme": verdict.rhyme,
+            "tone": verdict.tone,
+            "category": verdict.category,
+            "template": None if verdict.template is None else list(verdict.template.lines),
         },
     }
 
 
-def written(poem: Composition, verdict: Verdict | None) -> str:
+def written(poem: Composition, verdict: Verdict) -> str:
     """One poem, a couplet a line, and under it what the rules say of it."""
     couplets = poem.text.replace("。", "。\n").rstrip()
     return f"{couplets}\n  {said(poem, verdict)}; {poem.mean_log_prob:.2f} nats a token"
 
 
-def said(poem: Composition, verdict: Verdict | None) -> str:
+def said(poem: Composition, verdict: Verdict) -> str:
     """The verdict in words."""
-    if verdict is None:
-        return f"{poem.form}: form {'kept' if keeps_form(poem) else 'broken'}"
     if verdict.all and verdict.template is not None:
         return f"{poem.form}: rhymes in {verdict.category}, tones {verdict.template.start}"
     kept = [name for name in ("form", "rhyme", "tone") if getattr(verdict, name)]
     more = f" and {len(verdict.faults) - FAULTS} more" if len(verdict.faults) > FAULTS else ""
     return f"{poem.form}: keeps {', '.join(kept) or 'no rule'}; {'; '.join(verdict.faults[:FAULTS])}{more}"
-
-
-def keeps_form(poem: Composition) -> bool:
-    """Whether it has the form that was asked for."""
-    from dlcourse.verse.forms import recognise
-
-    return recognise(poem.lines) == poem.form

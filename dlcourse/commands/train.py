@@ -96,7 +96,7 @@ def _resume(folder: RunFolder, wishes: Mapping[str, Any], *, watching: Sequence[
 
 MECHANICS = frozenset({
     "allow_code", "checkpoint.every_minutes", "checkpoint.every_steps", "checkpoint.keep", "data.download", "data.root",
-    "data.workers", "log_every", "resume", "resume_anyway", "run", "runs", "test",
+    "data.workers", "log_every", "resume", "resume_anyway", "run", "runs", "task.judged", "task.samples", "test",
 })  # fmt: skip
 """Settings that change no result, or say where things lie."""
 

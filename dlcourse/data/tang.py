@@ -39,7 +39,7 @@ class Tang(PoemSet):
     Args:
         root: The folder that holds chinese-poetry, or that folder or its 全唐诗 itself; `~` is expanded.
         download: Whether a missing set is fetched from its publisher (85 MB) into `root`.
-        script: traditional (as published) or simplified (by OpenCC); rhyme and tone are known of traditional alone.
+        script: traditional (as published) or simplified (by OpenCC), where many characters have several readings.
         forms: all poems, or regulated: those of the four forms alone.
         val_fraction: Share of each form's other poems that is held out for validation.
         test_fraction: Share of each form that is the test split; it never moves.

@@ -6,9 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast, runtime_checkable
-
-from torch import Tensor
+from typing import Any, cast
 
 from dlcourse.errors import ConfigError, RunError
 from dlcourse.folders import RunFolder
@@ -16,34 +14,23 @@ from dlcourse.run.parts import Network
 from dlcourse.run.reopened import reopen
 from dlcourse.tasks.composing import Composition, Writer, compose
 from dlcourse.tasks.outlines import Outline, Request, outline
+from dlcourse.tasks.poem_samples import as_writer, vocabulary_of
 from dlcourse.tasks.sampling import Sampling
 from dlcourse.text.characters import CharacterEncoder, read_characters
 from dlcourse.verse.judge import Verdict, judge
-from dlcourse.verse.table import RhymeTable, rhyme_table
-
-SIMPLIFIED = "simplified"
-
-
-@runtime_checkable
-class _Steps(Protocol):
-    """A model that reads token by token."""
-
-    output_bias: Tensor
-
-    def start_state(self, batch: int) -> Any: ...
-
-    def advance(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any]: ...
+from dlcourse.verse.scripts import table_for
+from dlcourse.verse.table import RhymeTable
 
 
 @dataclass(frozen=True)
 class Poet:
-    """A model, what its ids stand for, and the rhyme table if it knows the run's script."""
+    """A model, what its ids stand for, and the rhyme table in the run's script."""
 
     folder: RunFolder
     parts: Network
     model: Writer[Any]
     encoder: CharacterEncoder
-    table: RhymeTable | None
+    table: RhymeTable
 
     def outline(self, request: Request) -> Outline:
         """What the poems asked for may hold.
@@ -51,8 +38,7 @@ class Poet:
         Raises:
             ConfigError: a wish cannot be fulfilled with this run's vocabulary.
         """
-        vocabulary = [self.encoder.token(index) for index in range(self.encoder.size)]
-        return outline(request, vocabulary, table=self.table)
+        return outline(request, vocabulary_of(self.encoder), table=self.table)
 
     def write(
         self, within: Outline, *, count: int, seed: int, sampling: Sampling | None = None, best_of: int = 1
@@ -68,9 +54,9 @@ class Poet:
             raise RunError(f"{self.folder.path}: the model gives no numbers but nan; its training diverged")
         return poems
 
-    def judge(self, lines: Sequence[str], *, form: str, strict: bool) -> Verdict | None:
-        """Which rules these lines keep; None for simplified characters, whose sounds the table does not know."""
-        return None if self.table is None else judge(lines, form=form, table=self.table, strict=strict)
+    def judge(self, lines: Sequence[str], *, form: str, strict: bool) -> Verdict:
+        """Which rules these lines keep."""
+        return judge(lines, form=form, table=self.table, strict=strict)
 
 
 def load_poet(word: str, *, runs: Path, command: str, device: str | None, allow_code: bool) -> Poet:
@@ -88,10 +74,9 @@ def load_poet(word: str, *, runs: Path, command: str, device: str | None, allow_
         CheckpointError: its folder is damaged.
     """
     run = reopen(word, runs=runs, device=device, allow_code=allow_code)
-    if run.parts.data.gives != "poems" or not isinstance(run.parts.model, _Steps):
+    if run.parts.data.gives != "poems" or as_writer(run.parts.model) is None:
         raise ConfigError(f"{command} is for runs that learned poems; {word} is {run.what}")
     encoder = run.vocabulary(read_characters, holds="tokens", uses="write poems")
-    # Own poems (data=lines) say nothing of their script.
-    simplified = getattr(run.parts.data, "script", None) == SIMPLIFIED
-    table = None if simplified else rhyme_table()
+    # Own poems (data=lines) do not say which script they are in, but their characters do.
+    table = table_for(vocabulary_of(encoder))
     return Poet(run.folder, run.parts, cast(Writer[Any], run.best()), encoder, table)

@@ -12,7 +12,7 @@ from torch import nn
 from dlcourse.data.base import Split, Splits
 from dlcourse.errors import DataError, RunError
 from dlcourse.files import replace_file
-from dlcourse.media import Picture, PrecisionRecall
+from dlcourse.media import Picture, PrecisionRecall, Text
 from dlcourse.metrics import Stats
 from dlcourse.run.parts import Network
 from dlcourse.run.prepare import Run
@@ -36,9 +36,8 @@ def judge_best(run: Run, *, requests: Requests) -> tuple[Record, Stats] | None:
     if not run.state.best[0]:
         raise RunError(f"no validation gave a finite {parts.task.best[0]}, so there is no best checkpoint to test")
     model = load_best(parts, run.folder.checkpoints / "best.pt")
-    stats = evaluate(
-        parts.task, model, run.splits.test, parts.settings.batch_size, runtime=parts.runtime, requests=requests
-    )
+    size, runtime = parts.settings.batch_size, parts.runtime
+    stats = evaluate(parts.task, model, run.splits.test, size, runtime=runtime, requests=requests, final=True)
     concluded = None if stats is None else conclude(parts, model, stats, run.splits.val, requests=requests)
     if stats is None or concluded is None:
         return None
@@ -61,10 +60,11 @@ def measure(parts: Network, splits: Splits, path: Path, *, name: str) -> dict[st
         name: "train", "val" or "test"; of the last also what needs validation, as a run records it.
     """
     model = load_best(parts, path)
-    stats = evaluate(parts.task, model, getattr(splits, name), parts.settings.batch_size, runtime=parts.runtime)
+    size, final = parts.settings.batch_size, name == "test"
+    stats = evaluate(parts.task, model, getattr(splits, name), size, runtime=parts.runtime, final=final)
     if stats is None:
         raise DataError(f"the {name} split holds nothing to evaluate on")
-    concluded = conclude(parts, model, stats, splits.val) if name == "test" else None
+    concluded = conclude(parts, model, stats, splits.val) if final else None
     return {**stats.summary(), **(concluded or {}), **stats.details()}
 
 
@@ -92,12 +92,12 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         np.savez_compressed(file, **dict(arrays))  # pyright: ignore[reportArgumentType]  numpy's stubs
 
 
-def show(run: Run, stats: Stats) -> Mapping[str, np.ndarray | PrecisionRecall]:
+def show(run: Run, stats: Stats) -> Mapping[str, np.ndarray | PrecisionRecall | Text]:
     """What the task shows of the test split, pictures as pixels; they also go to figures/ as PNG.
 
     `judge_best` has left the model with the best weights.
     """
-    shown: dict[str, np.ndarray | PrecisionRecall] = {}
+    shown: dict[str, np.ndarray | PrecisionRecall | Text] = {}
     run.folder.figures.mkdir(exist_ok=True)
     model = run.parts.model.eval()
     for name, item in run.parts.task.show(stats, run.splits.test, model=model).items():

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Generic, TypeVar
 
 from torch import Tensor, nn
 
-from dlcourse.data.base import Batch, Split
-from dlcourse.media import Media
+from dlcourse.data.base import Batch, Split, Splits
+from dlcourse.media import Media, Sketch, Table
 from dlcourse.metrics import Stats
 
 B = TypeVar("B", bound=Batch)
@@ -36,12 +36,36 @@ class Task(ABC, Generic[B, S]):
     def evaluate(self, model: nn.Module, batch: B) -> S:
         """Statistics of one batch; those of many batches add."""
 
+    def evaluate_test(self, model: nn.Module, batch: B) -> S:
+        """The same of a batch of the test split, which is looked at once and may be looked at longer."""
+        return self.evaluate(model, batch)
+
     def show(self, stats: S, split: Split[B], *, model: nn.Module) -> Mapping[str, Media]:
         """Pictures of a whole split's statistics, by name; empty unless a task has any.
 
         `model` is the one that the statistics are of, in evaluation mode; it is still so when a picture is drawn.
         """
         return {}
+
+    def sketch(self, model: nn.Module, split: Split[B]) -> Sketch:
+        """What to show after each validation, and numbers that join its own; nothing unless a task has any.
+
+        `model` is the one that was judged, in evaluation mode, under inference mode and autocast; `split` is the
+        validation split. The answer must be a function of these two alone: what is random draws from a generator of
+        its own, so that a resumed run shows and records what an unbroken one does.
+        """
+        return Sketch()
+
+    def examine(self, model: nn.Module, splits: Splits, *, name: str, count: int) -> Sequence[Table]:
+        """What takes too long for each validation, as tables for `dlcourse eval`; none unless a task has any.
+
+        Args:
+            model: the weights to examine, in evaluation mode, under inference mode and autocast.
+            splits: on the model's device.
+            name: the split that is evaluated: "train", "val" or "test".
+            count: how many items of each kind to look at, 1 or more.
+        """
+        return ()
 
     def conclude(self, test: S, *, val: S) -> Mapping[str, float]:
         """Finite numbers of the test split that need validation as well, such as what is fitted there.

@@ -12,19 +12,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from dlcourse.data.base import mix
+from dlcourse.tasks.drawing import choose
 from dlcourse.tasks.outlines import Outline
 from dlcourse.tasks.sampling import Sampling
 from dlcourse.text.characters import EOP_ID, FORM_IDS, PUNCTUATION, RESERVED
 from dlcourse.text.vocab import PAD_ID
 
-ROWS = 64
+ROWS = 128
 """Poems written at a time. Always as many, so that no poem depends on how many were asked for: products of matrices
 are rounded differently where there are fewer rows."""
+DRAWS = 8
+"""Random numbers for each token: where a nucleus is wanted, the first draw may fall outside."""
 
 S = TypeVar("S")
 
@@ -93,7 +97,7 @@ class Composition:
         return math.fsum(self.allowed_log_probs) - self.log_prob
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def compose(
     model: Writer[S],
     outline: Outline,
@@ -102,6 +106,7 @@ def compose(
     seed: int,
     sampling: Sampling | None = None,
     best_of: int = 1,
+    rows: int = ROWS,
 ) -> list[Composition]:
     """Write poems; the i-th is a function of (seed, i), and of `count` only in that it must be above i.
 
@@ -112,96 +117,91 @@ def compose(
         seed: names them.
         sampling: how tokens are chosen; None is by the model's own probabilities.
         best_of: how many candidates are written for each poem; the one with the highest log-probability a token stays.
+        rows: how many are written at a time; where another number rounds differently, other poems come out.
 
     Raises:
-        ValueError: count or best_of is below 1.
+        ValueError: count, best_of or rows is below 1.
     """
-    for name, number in (("count", count), ("best_of", best_of)):
+    for name, number in (("count", count), ("best_of", best_of), ("rows", rows)):
         if number < 1:
             raise ValueError(f"{name} must be 1 or more, not {number}")
+    # No inference mode above, in which a run of low precision would convert its weights anew for every token.
     sheet, chosen_by = _Sheet(outline, bias=model.output_bias), sampling or Sampling()
-    rows = range(-(-count * best_of // ROWS) * ROWS)
-    keys = [mix(seed, row // best_of, row % best_of) for row in rows]
+    keys = [mix(seed, row // best_of, row % best_of) for row in range(-(-count * best_of // rows) * rows)]
     written = [
         poem
-        for first in rows[::ROWS]
-        for poem in _write(model, outline, sheet, keys=keys[first : first + ROWS], sampling=chosen_by)
+        for first in range(0, len(keys), rows)
+        for poem in _write(model, outline, sheet, keys=keys[first : first + rows], sampling=chosen_by)
     ]
     groups = (written[number * best_of : (number + 1) * best_of] for number in range(count))
     return [max(group, key=lambda poem: poem.mean_log_prob) for group in groups]
-
-
-def draw(weights: Tensor, uniforms: Tensor) -> Tensor:
-    """A token for each row with chances in proportion to its weights [B, V]: int64 [B], from uniform numbers [B]."""
-    sums = weights.cumsum(1)
-    places = torch.searchsorted(sums, uniforms[:, None] * sums[:, -1:], right=True).clamp(max=weights.shape[1] - 1)
-    # Rounding may lead past the last weight, and a GPU, which adds in parts, between two: never to what has no weight.
-    missed = weights.gather(1, places) <= 0
-    if bool(missed.any()):
-        places = places.where(~missed, weights.argmax(1, keepdim=True))
-    return places[:, 0]
 
 
 class _Sheet:
     """The masks of an outline as tensors, for poems that each follow a set of its plans."""
 
     def __init__(self, outline: Outline, *, bias: Tensor) -> None:
+        device = bias.device
+        # Tokens that no mask tells apart are one class: there are 7,000 tokens and fewer than 200 classes.
+        bank, classes = np.unique(outline.bank, axis=1, return_inverse=True)
         # A model may have room for more tokens than its vocabulary has; they have no names, so no mask allows them.
-        bank = torch.from_numpy(outline.bank).to(bias.device)
-        self._bank = pad(bank, (0, len(bias) - bank.shape[1]))
-        self._rows = [torch.from_numpy(step.rows).to(bias.device) for step in outline.steps]
-        self._kinds = [rows.unique() for rows in self._rows]
+        self._classes = torch.full((len(bias),), bank.shape[1], device=device)
+        self._classes[: classes.size] = torch.from_numpy(classes.reshape(-1)).to(device)
+        self._bank = pad(torch.from_numpy(bank).to(device), (0, 1))
+        self._rows = [torch.from_numpy(step.rows).to(device) for step in outline.steps]
         self._plans = outline.plans
 
-    def all_plans(self) -> Tensor:
-        """Nothing is decided: bool [ROWS, plans]."""
-        return torch.ones(ROWS, self._plans, dtype=torch.bool, device=self._bank.device)
+    def all_plans(self, rows: int) -> Tensor:
+        """Nothing is decided: bool [rows, plans]."""
+        return torch.ones(rows, self._plans, dtype=torch.bool, device=self._bank.device)
 
-    def barred(self, number: int, followed: Tensor) -> Tensor:
-        """What to add to the log-probabilities at a step, float [ROWS, V]: 0 for a token that one of the plans which
-        the poem follows allows, else -inf."""
-        kinds = self._kinds[number]
-        needed = followed.float() @ (self._rows[number][:, None] == kinds).float() > 0
-        # Poems are many and the sets of masks that they need are few, so that each union is made once.
-        sets, which = needed.unique(dim=0, return_inverse=True)
-        allowed = sets.float() @ self._bank[kinds].float() > 0
-        return torch.zeros_like(allowed, dtype=torch.float32).masked_fill(~allowed, -math.inf).index_select(0, which)
+    def allowed(self, number: int, followed: Tensor, *, out: Tensor) -> Tensor:
+        """Float [B, V], in `out`: 1 for a token that one of the plans which the poem follows allows, else 0."""
+        kinds = followed.float() @ self._bank[self._rows[number]].float() > 0
+        return torch.index_select(kinds.float(), 1, self._classes, out=out)
 
     def follow(self, number: int, followed: Tensor, tokens: Tensor) -> Tensor:
-        """The plans that allow the tokens chosen, too: bool [ROWS, plans]."""
-        return followed & self._bank.index_select(1, tokens).index_select(0, self._rows[number]).T
+        """The plans that allow the tokens chosen, too: bool [B, plans]."""
+        kinds = self._classes.index_select(0, tokens)
+        return followed & self._bank.index_select(1, kinds).index_select(0, self._rows[number]).T
 
 
 def _write(
     model: Writer[S], outline: Outline, sheet: _Sheet, *, keys: Sequence[int], sampling: Sampling
 ) -> list[Composition]:
     """A poem for each key."""
-    device, state = model.output_bias.device, model.start_state(ROWS)
-    uniforms = torch.stack([_uniforms(key, count=len(outline.steps)) for key in keys]).to(device)
-    tokens = torch.full((ROWS,), FORM_IDS[outline.form], device=device)
-    followed, ended = sheet.all_plans(), torch.zeros_like(tokens, dtype=torch.bool)
+    bias, rows = model.output_bias, len(keys)
+    state = model.start_state(rows)
+    numbers = torch.stack([_uniforms(key, count=len(outline.steps)) for key in keys]).to(bias.device)
+    tokens = torch.full((rows,), FORM_IDS[outline.form], device=bias.device)
+    followed, ended = sheet.all_plans(rows), torch.zeros_like(tokens, dtype=torch.bool)
+    # These are made once, since to ask for memory of this size takes longer than what is done with it.
+    chances, allowed = bias.new_empty(2, rows, len(bias), dtype=torch.float32)
     poem: list[Tensor] = []
     free: list[Tensor] = []
     within: list[Tensor] = []
     ends: list[Tensor] = []
     for number, step in enumerate(outline.steps):
         logits, state = model.advance(tokens, state)
-        log_probs = logits.float().log_softmax(1)
+        logits = logits.float()
+        torch.softmax(logits, 1, out=chances)
+        total = logits.amax(1) - chances.amax(1).log()  # the logarithm of the sum of the exponentials
         if step.token is None:
-            left = log_probs + sheet.barred(number, followed)
+            sheet.allowed(number, followed, out=allowed)
             if step.fresh:
-                left = left.scatter(1, torch.stack(ends, 1), -math.inf)
+                allowed.scatter_(1, torch.stack(ends, 1), 0.0)
+            kept = _keep(chances, allowed, logits=logits, total=total)
             used = torch.stack(poem, 1) if poem else tokens[:, None]
             # Punctuation may repeat: what stands for it here is never allowed anyway.
             used = used.where(used >= len(RESERVED), PAD_ID)
-            tokens = draw(sampling.weights(left, used=used), uniforms[:, number])
+            tokens = choose(sampling.weights(chances, used=used), numbers[:, number], top_p=sampling.top_p)
             followed = sheet.follow(number, followed, tokens)
-            within.append(left.log_softmax(1).gather(1, tokens[:, None])[:, 0])
         else:
             tokens = torch.full_like(tokens, step.token)
-            within.append(torch.zeros(ROWS, device=device))
+            kept = None
+        free.append(logits.gather(1, tokens[:, None])[:, 0] - total)
+        within.append(torch.zeros_like(total) if kept is None else free[-1] - kept)
         poem.append(tokens)
-        free.append(log_probs.gather(1, tokens[:, None])[:, 0])
         if step.ends:
             ends.append(tokens)
         ended |= tokens == EOP_ID
@@ -211,9 +211,21 @@ def _write(
     return [_composition(outline, *row) for row in zip(*columns, strict=True)]
 
 
+def _keep(chances: Tensor, allowed: Tensor, *, logits: Tensor, total: Tensor) -> Tensor:
+    """Leave chances [B, V] to what is allowed alone, and tell the logarithm of what they come to: float [B]."""
+    chances *= allowed
+    kept = chances.sum(1).log()
+    lost = kept.isinf().nonzero()[:, 0]
+    if len(lost):  # all that is allowed is so unlikely that its chances are 0 in single precision
+        left = logits[lost].masked_fill(allowed[lost] == 0, -math.inf)
+        chances[lost] = left.softmax(1)
+        kept[lost] = left.logsumexp(1) - total[lost]
+    return kept
+
+
 def _uniforms(key: int, *, count: int) -> Tensor:
-    """Numbers in [0, 1), one for each step of a poem; drawn on the CPU, so that every device has the same."""
-    return torch.rand(count, generator=torch.Generator().manual_seed(key))
+    """Numbers in [0, 1), DRAWS for each step of a poem; drawn on the CPU, so that every device has the same."""
+    return torch.rand(count, DRAWS, dtype=torch.float64, generator=torch.Generator().manual_seed(key))
 
 
 def _composition(

@@ -101,7 +101,7 @@ def outline(request: Request, vocabulary: Sequence[str], *, table: RhymeTable | 
     Args:
         request: form, rules and wishes.
         vocabulary: the tokens that the model knows, in the order of their ids, the reserved ones first.
-        table: the rhyme table; None if the text is in simplified characters, which it does not know.
+        table: the rhyme table in the script of the vocabulary; None if it does not know these characters.
 
     Raises:
         ConfigError: a wish cannot be fulfilled, or the vocabulary is too small for the rules.
@@ -113,8 +113,7 @@ def outline(request: Request, vocabulary: Sequence[str], *, table: RhymeTable | 
         return _free(request, vocabulary, ids=ids)
     if table is None and request.rules != "form":
         raise ConfigError(
-            f"rules={request.rules}: this run writes simplified characters, and rhyme and tone are known of "
-            "traditional ones alone; choose rules=form or none, or a run with data.script=traditional"
+            f"rules={request.rules}: rhyme and tone of this run's characters are not known; choose rules=form or none"
         )
     bank, rows = _BY[request.rules](request, vocabulary, RhymeTable({}) if table is None else table)
     steps = _bound_steps(request, rows, ids=ids)

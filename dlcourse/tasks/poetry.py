@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, Self, cast
 
 import torch
 from torch import Tensor, nn
 
-from dlcourse.data.base import Batch
+from dlcourse.data.base import Batch, Split, Splits
+from dlcourse.data.poems import PoemSplit
 from dlcourse.errors import ConfigError
+from dlcourse.media import Sketch, Table
 from dlcourse.metrics import Stats
+from dlcourse.tasks import poem_samples, poem_tables
 from dlcourse.tasks.base import Task
 from dlcourse.tasks.full_softmax import total_loss
 from dlcourse.tasks.sampled_softmax import exact_losses
@@ -81,19 +85,25 @@ class Poetry(Task[Poems, PoetryStats]):
 
     Args:
         label_smoothing: the share of a target that is spread evenly over the vocabulary in training.
+        samples: poems of each form that TensorBoard shows after a validation, free and by the rules; 0 shows none.
+        judged: free quatrains held against form, rhyme and tone after a validation (`compliance/...`); 0 judges none.
 
     Raises:
-        ValueError: label_smoothing is out of range.
+        ValueError: an argument is out of range.
     """
 
     takes: ClassVar[str] = "poems"
     best: ClassVar[tuple[str, str]] = ("perplexity", "min")
     afterwards: ClassVar[tuple[str, ...]] = ("generate run={run} form=7jue",)
 
-    def __init__(self, *, label_smoothing: float = 0.0) -> None:
+    def __init__(self, *, label_smoothing: float = 0.0, samples: int = 1, judged: int = 64) -> None:
         if not 0 <= label_smoothing < 1:
             raise ValueError(f"label_smoothing must be at least 0 and below 1, not {label_smoothing}")
+        for name, value in (("samples", samples), ("judged", judged)):
+            if value < 0:
+                raise ValueError(f"{name} must be 0 or more, not {value}")
         self.label_smoothing = label_smoothing
+        self.samples, self.judged = samples, judged
 
     def loss(self, model: nn.Module, batch: Poems) -> Tensor:
         """Mean cross entropy of the batch's predicted tokens, nats.
@@ -126,6 +136,19 @@ class Poetry(Task[Poems, PoetryStats]):
         characters = are_characters(targets)
         kinds = torch.stack([torch.ones_like(characters), characters])
         return PoetryStats(torch.where(kinds, losses, 0.0).sum(1), kinds.sum(1))
+
+    def sketch(self, model: nn.Module, split: Split[Poems]) -> Sketch:
+        """Poems of a fixed seed, and `compliance/...` of free ones; see `poem_samples`."""
+        if not isinstance(split, PoemSplit):
+            return Sketch()
+        return poem_samples.sketch(model, split, samples=self.samples, judged=self.judged)
+
+    def examine(self, model: nn.Module, splits: Splits, *, name: str, count: int) -> Sequence[Table]:
+        """Rules kept, variety, copying and likelihood of quatrains, beside people's; see `poem_tables`."""
+        train, judged = splits.train, getattr(splits, name)
+        if not (isinstance(train, PoemSplit) and isinstance(judged, PoemSplit)):
+            return ()
+        return poem_tables.tables(model, train, judged, name=name, count=count, evaluate=self.evaluate)
 
 
 def are_characters(tokens: Tensor) -> Tensor:

@@ -1,10 +1,12 @@
-"""What the loop yields: numbers to write down, moments to save, the end."""
+"""What the loop yields: numbers to write down, media to show, moments to save, the end."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from dlcourse.media import Media
 from dlcourse.metrics import Stats
 
 
@@ -32,6 +34,14 @@ class Record:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """What the task shows of the model after the validation at `step`, by name; again where a run is resumed there."""
+
+    step: int
+    media: Mapping[str, Media]
+
+
+@dataclass(frozen=True)
 class Tick:
     """One optimizer step was made; nothing was read from the device."""
 
@@ -54,4 +64,4 @@ class Stopped:
     reason: str
 
 
-Event = Record | Tick | Save | Stopped
+Event = Record | Shown | Tick | Save | Stopped

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from dlcourse.training.events import Event, Record, Save, Stopped, Tick
 from dlcourse.training.plan import Plan
 from dlcourse.training.runtime import Runtime
 from dlcourse.training.state import State
+from dlcourse.training.validation import judge, show_again
 
 MOST_SKIPPED = 20  # non-finite steps in a row; past that the run is lost, not unlucky
 
@@ -58,6 +58,7 @@ def fit(
     fresh = False  # whether a step was made since the state was built or loaded
     skipped_in_a_row = 0
 
+    yield from show_again(task, state, splits.val, runtime=runtime)
     while True:
         reason = requests.stop or why_stop(state, plan, minutes=(time.monotonic() - began) / 60)
         # A kill may have come between this checkpoint and its copy as the best.
@@ -67,9 +68,10 @@ def fit(
             paused = time.monotonic()
             stats = evaluate(task, state.judged, splits.val, settings.batch_size, runtime=runtime, requests=requests)
             if stats is not None:
-                record = judge(task, state, stats, plan=plan, seconds=time.monotonic() - paused)
+                record, shown = judge(task, state, stats, splits.val, plan=plan, runtime=runtime, since=paused)
                 improved = record.improved
                 yield record
+                yield from shown
             last_record += time.monotonic() - paused
             reason = requests.stop or why_stop(state, plan, minutes=(time.monotonic() - began) / 60)
 
@@ -213,8 +215,13 @@ def evaluate(
     *,
     runtime: Runtime,
     requests: Requests | None = None,
+    final: bool = False,
 ) -> Stats | None:
-    """The statistics of `model` over a whole split, or None if a stop was asked for half-way."""
+    """The statistics of `model` over a whole split, or None if a stop was asked for half-way.
+
+    `final` takes those that the task has for the test split.
+    """
+    measure = task.evaluate_test if final else task.evaluate
     training = model.training
     model.eval()
     total: Stats | None = None
@@ -223,24 +230,10 @@ def evaluate(
             total = None
             break
         with runtime.autocast():
-            stats = task.evaluate(model, split.fetch(indices))
+            stats = measure(model, split.fetch(indices))
         total = stats if total is None else total + stats
     model.train(training)
     return total
-
-
-def judge(task: Task[Any, Any], state: State, stats: Stats, *, plan: Plan, seconds: float) -> Record:
-    """The record of a validation, which also enters the state's history and the schedule."""
-    scalars = stats.summary()
-    name, direction = task.best
-    value = math.inf  # summaries leave out what is not finite
-    if name in scalars:
-        value = scalars[name] if direction == "min" else -scalars[name]
-    improved = math.isfinite(value) and value <= state.best[1]  # of two equals the one that trained for longer
-    state.validations.append((state.step, value))
-    state.schedule.observe(value)
-    timing = {"seconds": seconds}
-    return Record(state.step, plan.epoch(state.step), "val", scalars, timing, stats=stats, improved=improved)
 
 
 def why_stop(state: State, plan: Plan, *, minutes: float) -> str | None:

@@ -86,7 +86,10 @@ def plans(
     asked = [f"{name}={value}" for name, value in (("acrostic", acrostic), ("start", start), ("rhyme", rhyme)) if value]
     if asked:
         raise ConfigError(f"{' '.join(asked)}: no tone pattern of {form} allows it; change it, or choose rules=form")
-    raise ConfigError(f"form={form}: a vocabulary of {len(vocabulary)} cannot fill its rules; choose rules=form")
+    raise ConfigError(
+        f"form={form}: a vocabulary of {len(vocabulary)} cannot fill its rules, for which it must know {least} "
+        "characters of one level-tone rhyme category; choose rules=form, or learn from more poems"
+    )
 
 
 class _Masks:

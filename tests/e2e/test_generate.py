@@ -15,7 +15,7 @@ from independent_verse import check
 
 import dlcourse
 from dlcourse.cli import main
-from dlcourse.data.poems_toy import VOCABULARY_SIZE, ToyPoems
+from dlcourse.data.poems_toy import ToyPoems
 
 TINY = ("model.embedding_size=16", "model.hidden_size=16", "max_steps=20", "batch_size=16", "test=false")
 
@@ -72,7 +72,7 @@ def test_a_seed_names_the_poems_whatever_their_number(run: Path, capsys: pytest.
 
 
 def test_wishes_and_settings_are_taken(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["form=5jue", "acrostic=春風秋月", "start=春人", "temperature=0.7", "top_k=40", "top_p=0.9"]
+    words = ["form=5jue", "acrostic=春風秋月", "start=春人", "temperature=0.7", "top_k=40", "min_p=0.001", "top_p=0.9"]
     for poem in answer(run, *words, "repetition=1.5", "best_of=3", "n=3", capsys=capsys):
         assert [line[0] for line in poem["lines"]] == list("春風秋月") and poem["lines"][0][1] == "人"
         assert check(poem["lines"], "5jue") == (True, True, True)
@@ -105,10 +105,11 @@ def test_the_poems_are_printed_a_couplet_a_line_with_their_verdict(
         (["acrostic=春夏"], ["acrostic=春夏: 7jue has 4 lines, so give 4 characters"]),
         (["rules=tone"], ["rules must be none, form, rhyme or all, not 'tone'"]),
         (
-            ["n=0", "temperature=0", "top_p=2"],
+            ["n=0", "temperature=0", "min_p=2", "top_p=2"],
             [
                 "n must be 1 or more, not 0",
                 "temperature must be positive, not 0.0",
+                "min_p must be at least 0 and at most 1, not 2.0",
                 "top_p must be above 0 and at most 1, not 2.0",
             ],
         ),
@@ -142,21 +143,22 @@ def test_a_character_that_the_run_never_learned_is_told(run: Path, capsys: pytes
     ]
 
 
-def test_simplified_runs_write_by_form_alone(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_that_learned_simplified_characters_keeps_all_rules_in_them(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    convert = pytest.importorskip("opencc").OpenCC("t2s").convert
     copy = tmp_path / "run"
     shutil.copytree(run, copy)
-    config = (copy / "config.yaml").read_text(encoding="utf-8")
-    before, _, rest = config.partition("data:\n")
-    after = rest[rest.index("\nmodel:") :]
-    data = f"  _target_: dlcourse.data.tang.Tang\n  script: simplified\n  max_tokens: {VOCABULARY_SIZE}"
-    (copy / "config.yaml").write_text(f"{before}data:\n{data}{after}", encoding="utf-8")
-    capsys.readouterr()
-    assert main(["generate", f"run={copy}"]) == 2
-    assert capsys.readouterr().err.startswith("dlcourse: rules=all: this run writes simplified characters")
-    (poem,) = answer(copy, "rules=form", "n=1", capsys=capsys)
-    assert poem["rules"] == {"form": True, "rhyme": None, "tone": None, "category": None, "template": None}
-    assert main(["generate", f"run={copy}", "rules=form", "n=1"]) == 0
-    assert "  7jue: form kept; " in capsys.readouterr().out
+    vocabulary = json.loads((copy / "vocabulary.json").read_text(encoding="utf-8"))
+    back = {convert(token): token for token in vocabulary["tokens"]}
+    assert len(back) == len(vocabulary["tokens"]) and back["风"] == "風"
+    (copy / "vocabulary.json").write_text(json.dumps(vocabulary | {"tokens": list(back)}), encoding="utf-8")
+    found = answer(copy, "n=20", capsys=capsys)
+    for poem in found:
+        assert all(poem["rules"][name] for name in ("form", "rhyme", "tone"))
+        traditional = ["".join(back[char] for char in line) for line in poem["lines"]]
+        assert check(traditional, "7jue") == (True, True, True)
+    assert "风" in str(found) and "風" not in str(found)
 
 
 @pytest.mark.parametrize("content", [None, b"\xff", b"{}"])

@@ -112,6 +112,18 @@ def test_what_the_rules_cost_is_the_chance_that_they_leave() -> None:
         assert followed and poem.price == pytest.approx(cost, rel=1e-4)
 
 
+def test_what_is_allowed_may_be_as_unlikely_as_can_be() -> None:
+    """Its chances are 0 in single precision, and still the model decides among them."""
+    made = PoetryLSTM(vocab_size=len(VOCABULARY), embedding_size=4, hidden_size=4)
+    with torch.no_grad():
+        made.output_bias[EOP_ID] = 300.0
+        made.output_bias[[index for index, char in enumerate(VOCABULARY) if "尤" in TABLE.rhymes(char)]] = 30.0
+    found = compose(made, sketch(strict=True), count=32, seed=0)
+    assert all("尤" in TABLE.rhymes(line[-1]) for poem in found for line in poem.lines[1::2])
+    assert all(-400 < one / 24 < -200 for one in (poem.log_prob for poem in found))
+    assert all(-20 < math.fsum(poem.allowed_log_probs) / 20 < 0 for poem in found)
+
+
 def test_the_model_decides_in_which_category_it_rhymes() -> None:
     made = PoetryLSTM(vocab_size=len(VOCABULARY), embedding_size=4, hidden_size=4)
     with torch.no_grad():
@@ -189,7 +201,7 @@ def test_a_wish_that_cannot_be_is_told(wish: dict[str, str], told: str) -> None:
 
 def test_simplified_characters_have_no_rhyme() -> None:
     for rules in ("rhyme", "all"):
-        with pytest.raises(ConfigError, match=f"^rules={rules}: this run writes simplified characters"):
+        with pytest.raises(ConfigError, match=f"^rules={rules}: rhyme and tone of this run"):
             outline(Request("5jue", rules), VOCABULARY, table=None)  # type: ignore[arg-type]
     assert outline(Request("5jue", "form"), VOCABULARY, table=None).plans == 1
 

@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 import pytest
@@ -17,11 +17,12 @@ from torch import Tensor, nn
 from dlcourse.config.settings import Checkpointing, EarlyStopping, Settings
 from dlcourse.data.base import Draw, Split, Splits, mix
 from dlcourse.errors import RunError
+from dlcourse.media import Sketch, Text
 from dlcourse.metrics import Stats
 from dlcourse.tasks.base import Task
 from dlcourse.training import loop, optimizers, schedules
 from dlcourse.training.average import Average
-from dlcourse.training.events import Event, Record, Save, Stopped, Tick
+from dlcourse.training.events import Event, Record, Save, Shown, Stopped, Tick
 from dlcourse.training.loop import Requests, fit
 from dlcourse.training.plan import Plan
 from dlcourse.training.runtime import Runtime
@@ -95,6 +96,16 @@ class Regression(Task[Points, Squares]):
         return Squares(float((model(batch.inputs) - batch.targets).square().sum()), len(batch.indices))
 
 
+class Sketching(Regression):
+    """Shows the first weight of the model that is judged."""
+
+    def sketch(self, model: nn.Module, split: Split[Points]) -> Sketch:
+        assert not model.training and torch.is_inference_mode_enabled() and len(split) == 10
+        weight = float(next(model.parameters())[0, 0] + torch.rand(1) * 0)  # a draw that must not be noticed
+        bf16 = torch.is_autocast_enabled("cpu")
+        return Sketch({"first": Text(f"{weight} {bf16}")}, {"sketched/weight": weight})
+
+
 def network(*, dropout: float = 0.0) -> nn.Module:
     torch.manual_seed(3)
     return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(dropout), nn.Linear(4, 1))
@@ -114,9 +125,10 @@ class Bench:
     plan: Plan
     runtime: Runtime
     requests: Requests
+    task: Task[Any, Any] = field(default_factory=Regression)
 
     def events(self) -> Iterator[Event]:
-        return fit(Regression(), self.splits, self.state, plan=self.plan, runtime=self.runtime, requests=self.requests)
+        return fit(self.task, self.splits, self.state, plan=self.plan, runtime=self.runtime, requests=self.requests)
 
     def run(self) -> list[Event]:
         return list(self.events())
@@ -431,3 +443,45 @@ def test_a_checkpoint_that_is_the_best_is_copied_again_when_taken_up() -> None:
     second.state.load_state_dict(first.state.state_dict())
     saves = [event for event in second.run() if isinstance(event, Save)]
     assert saves[0] == Save(5, best=True)
+
+
+def test_what_a_task_sketches_follows_each_validation_and_its_numbers_join_it() -> None:
+    run = bench(precision="bf16", ema=0.9)
+    run.task = Sketching()
+    events = run.run()
+    assert run.state.average is not None
+    places = [place for place, event in enumerate(events) if isinstance(event, Shown)]
+    assert [event.step for event in events if isinstance(event, Shown)] == [5, 10]
+    for place in places:
+        record, shown = events[place - 1], events[place]
+        assert isinstance(record, Record) and record.split == "val" and isinstance(shown, Shown)
+        assert shown.media == {"first": Text(f"{record.scalars['sketched/weight']} True")}
+    averaged = float(next(run.state.average.model.parameters())[0, 0])
+    assert records(events, "val")[-1].scalars["sketched/weight"] == averaged
+    assert run.state.model.training
+
+
+def test_a_sketch_changes_no_weight() -> None:
+    plain, shown = bench(network(dropout=0.5)), bench(network(dropout=0.5))
+    shown.task = Sketching()
+    kept = [record.scalars for record in records(plain.run(), "val")]
+    found = [record.scalars for record in records(shown.run(), "val")]
+    assert plain.digest == shown.digest
+    assert [{"distance": one["distance"]} for one in found] == kept
+
+
+def test_a_run_taken_up_where_it_was_validated_shows_that_again() -> None:
+    first = bench()
+    first.task = Sketching()
+    straight = first.run()
+    for stop, again in ((5, True), (7, False)):
+        part, rest = bench(), bench()
+        part.task = rest.task = Sketching()
+        for event in part.events():
+            if isinstance(event, Record) and event.step == stop and event.split == ("val" if again else "train"):
+                part.requests.stop = "SIGTERM"
+        rest.state.load_state_dict(part.state.state_dict())
+        assert rest.state.step == stop
+        shown = [event for event in rest.run() if isinstance(event, Shown)]
+        wanted = [event for event in straight if isinstance(event, Shown) and event.step >= stop]
+        assert shown == wanted and (shown[0].step == stop) == again

@@ -1,4 +1,4 @@
-"""TensorBoard: scalars, pictures, curves and hyper-parameters of one run in its one folder."""
+"""TensorBoard: scalars, pictures, curves, texts and hyper-parameters of one run in its one folder."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 from torch.utils.tensorboard.summary import hparams
 from torch.utils.tensorboard.writer import SummaryWriter
 
-from dlcourse.media import Picture, PrecisionRecall
-from dlcourse.training.events import Event, Record
+from dlcourse.media import Picture, PrecisionRecall, Text
+from dlcourse.training.events import Event, Record, Shown
 
 PLAIN = frozenset({"lr", "grad_norm", "loss_scale", "skipped"})  # of training alone, so without `train/` before
 
@@ -40,22 +40,27 @@ class TensorBoard:
         file.add_summary(start)
 
     def __call__(self, event: Event) -> None:
-        if not isinstance(event, Record):
-            return
-        for name, value in event.scalars.items():
-            tag = name if name in PLAIN else f"{event.split}/{name}"
-            self._writer.add_scalar(tag, value, event.step)
-        if event.split == "train":
-            for name, value in event.timing.items():
-                self._writer.add_scalar(name, value, event.step)
+        match event:
+            case Record():
+                self._record(event)
+            case Shown():
+                drawn = {
+                    f"val/{name}": render(item) if isinstance(item, Picture) else item
+                    for name, item in event.media.items()
+                }
+                self.show(drawn, step=event.step)
+            case _:
+                return
         self._writer.flush()
 
-    def show(self, media: Mapping[str, np.ndarray | PrecisionRecall], *, step: int) -> None:
-        """Pixels (uint8 [H, W, 3]) under IMAGES, precision-recall curves under PR CURVES."""
+    def show(self, media: Mapping[str, np.ndarray | PrecisionRecall | Text], *, step: int) -> None:
+        """Pixels (uint8 [H, W, 3]) under IMAGES, precision-recall curves under PR CURVES, texts under TEXT."""
         for name, item in media.items():
             match item:
                 case PrecisionRecall():
                     self._writer.add_pr_curve(name, item.hits, item.scores, step)
+                case Text():
+                    self._writer.add_text(name, item.markdown, step)
                 case _:
                     self._writer.add_image(name, item, step, dataformats="HWC")
 
@@ -65,6 +70,14 @@ class TensorBoard:
     def finish(self) -> None:
         """Mark the run as ended in the HPARAMS tab."""
         self._writer._get_file_writer().add_summary(self._end)
+
+    def _record(self, record: Record) -> None:
+        for name, value in record.scalars.items():
+            tag = name if name in PLAIN else f"{record.split}/{name}"
+            self._writer.add_scalar(tag, value, record.step)
+        if record.split == "train":
+            for name, value in record.timing.items():
+                self._writer.add_scalar(name, value, record.step)
 
 
 def plain(value: object) -> bool | int | float | str:
