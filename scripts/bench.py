@@ -22,9 +22,10 @@ from pathlib import Path
 
 from benchmarks.table import Row, render
 
-BENCHMARKS = ("loop", "lenet5", "resnet18", "pipeline", "tokenizer", "bucketing", "startup")
+BENCHMARKS = ("loop", "lenet5", "resnet18", "pipeline", "tokenizer", "bucketing", "go_reading", "startup")
 NEED_LIGHTNING = frozenset({"lenet5", "resnet18"})
-TAKE_REVIEWS = frozenset({"bucketing"})
+REAL = {"bucketing": "imdb", "go_reading": "go"}
+"""Benchmarks that take a folder of real data, and the option that names it."""
 PACKAGES = ("dlcourse", "torch", "torchvision", "lightning", "hydra-core", "tensorboard", "numpy", "pillow")
 RESULTS = Path(__file__).parent / "results" / "bench.json"
 
@@ -81,6 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--out", type=Path, default=None, help=f"where numbers go ({RESULTS.name}; nowhere with --quick)"
     )
     parser.add_argument("--imdb", type=Path, default=None, help="folder of the reviews; without it some are drawn")
+    parser.add_argument("--go", type=Path, default=None, help="folder of SGF files; without it games are drawn")
     asked = parser.parse_args(argv)
     if unknown := [name for name in asked.names if name not in BENCHMARKS]:
         parser.error(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
@@ -93,8 +95,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"{name}: left out, its peer is not installed (pip install --group bench)", file=sys.stderr)
             continue
         around, began = circumstances(), time.monotonic()
-        reviews = {"root": asked.imdb} if name in TAKE_REVIEWS else {}
-        taken = alone(name, repetitions=repetitions, quick=asked.quick, **reviews)
+        real = {"root": getattr(asked, REAL[name])} if name in REAL else {}
+        taken = alone(name, repetitions=repetitions, quick=asked.quick, **real)
         seconds = round(time.monotonic() - began, 1)
         print(f"{name}: {seconds} s, load before {around['load_before']}", file=sys.stderr, flush=True)
         rows.extend(taken)

@@ -1,0 +1,127 @@
+"""Games of GNU Go against itself on 9x9, which come with the package (scripts/make_go9.py makes them)."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcourse.data.go_games import Games, gather_games
+from dlcourse.data.go_planes import Planes
+from dlcourse.data.go_set import GoSet
+from dlcourse.errors import DataError
+from dlcourse.go.points import BLACK, WHITE
+from dlcourse.go.record import GameRecord
+
+PATH: Final = Path(__file__).with_name("go9.npz")
+SIZE: Final = 9
+
+
+class Go9(GoSet):
+    """The positions of 9x9 games that two GNU Go programs played after a few random moves, which are not learned from.
+
+    Args:
+        planes: What a network sees: basic (stones), history (and the last 4 moves) or full (8 moves, ko, liberties).
+        val_fraction: Share of the other games that is held out for validation.
+        test_fraction: Share of the games that is the test split; it never moves.
+        split_seed: Names the validation cut.
+        symmetry: Whether training turns or mirrors each position by one of the eight symmetries.
+        epoch_size: Positions of an epoch of training, others in each; null is all.
+        val_positions: Positions that validation takes, spread over its games; null is all.
+        test_positions: Positions that the test takes, spread over its games; null is all.
+    """
+
+    def __init__(
+        self,
+        *,
+        planes: Planes = "history",
+        val_fraction: float = 0.1,
+        test_fraction: float = 0.1,
+        split_seed: int = 0,
+        symmetry: bool = True,
+        epoch_size: int | None = None,
+        val_positions: int | None = None,
+        test_positions: int | None = None,
+    ) -> None:
+        super().__init__(
+            size=SIZE,
+            planes=planes,
+            symmetry=symmetry,
+            val_fraction=val_fraction,
+            test_fraction=test_fraction,
+            split_seed=split_seed,
+            epoch_size=epoch_size,
+            val_positions=val_positions,
+            test_positions=test_positions,
+        )
+
+    def read(self) -> Games:
+        """Replay the games of the file, or take them from the cache."""
+        content = embedded(PATH)
+        digest = hashlib.sha256(content.moves.tobytes() + content.starts.tobytes()).hexdigest()
+        return gather_games(lambda: records(content), digest=digest, size=SIZE, most=None, where=str(PATH))
+
+    def first_moves(self, games: Games) -> NDArray[np.int64]:
+        """The random moves at the beginning of each game."""
+        return embedded(PATH).random[games.order]
+
+
+class Embedded(NamedTuple):
+    """What the file holds of G games.
+
+    Args:
+        moves: uint8, of all games, one after the other; 81 is a pass.
+        starts: int64 [G + 1], where each game begins, and how many moves there are.
+        random: int64 [G], how many moves at the beginning were drawn at random.
+    """
+
+    moves: NDArray[np.uint8]
+    starts: NDArray[np.int64]
+    random: NDArray[np.int64]
+
+
+def embedded(path: Path) -> Embedded:
+    """The games in an .npz file.
+
+    Raises:
+        DataError: it is missing or damaged.
+    """
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
+            content = Embedded(file["moves"], file["starts"].astype(np.int64), file["random"].astype(np.int64))
+    except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: is missing or damaged ({error}): install dlcourse again") from None
+    if not _fits(content):
+        raise DataError(f"{path}: is damaged (its arrays do not fit each other): install dlcourse again")
+    return content
+
+
+def _fits(content: Embedded) -> bool:
+    """Whether the arrays describe one game at least, each of points of the board."""
+    moves, starts, random = content
+    return (
+        moves.dtype == np.uint8
+        and all(array.ndim == 1 for array in content)
+        and len(starts) == len(random) + 1 > 1
+        and starts[0] == 0
+        and starts[-1] == len(moves)
+        and bool((np.diff(starts) >= 0).all())
+        and int(moves.max(initial=0)) <= SIZE**2
+    )
+
+
+def records(content: Embedded) -> Iterator[GameRecord]:
+    """The games, Black first and in turn."""
+    none = np.empty(0, dtype=np.int16)
+    for game, (start, end) in enumerate(zip(content.starts[:-1], content.starts[1:], strict=True)):
+        colours = np.full(end - start, BLACK, dtype=np.int8)
+        colours[1::2] = WHITE
+        moves = content.moves[start:end].astype(np.int16)
+        yield GameRecord(SIZE, moves, colours, none, none, BLACK, source=f"game {game}")

@@ -1,0 +1,243 @@
+"""Games of Go, once: read, freed of repeated ones, replayed and written to the disk piece by piece."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dlcourse.data.cache import Arrays, cache_folder, cached
+from dlcourse.data.go_positions import GoTable
+from dlcourse.data.go_ranks import rank_number
+from dlcourse.data.symmetries import symmetry_points
+from dlcourse.errors import DataError
+from dlcourse.go.points import pass_point
+from dlcourse.go.record import GameRecord
+from dlcourse.go.replay import replay
+from dlcourse.go.sgf import Unreadable
+
+TOGETHER: Final = 2048
+"""Games that are in memory at once: 40 MB of positions."""
+_FORMAT = 1
+"""Of what the cache keeps; a higher number makes every entry anew."""
+_TABLE = ("stones", "moves", "numbers", "ko")
+REPEATED: Final = "the same moves as another game"
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """What became of the games that were found but not kept.
+
+    Args:
+        found: all games, those kept included.
+        named: (reason, source, detail) of each that was skipped.
+    """
+
+    found: int
+    named: Sequence[tuple[str, str, str]]
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Reason -> games, the most frequent first."""
+        return dict(Counter(reason for reason, _, _ in self.named).most_common())
+
+
+@dataclass(frozen=True)
+class Games:
+    """G different games of one size, each legal from its first move to its last.
+
+    Args:
+        table: the position before every move.
+        starts: int64 [G + 1], the row of the table at which each game begins, and the table's length.
+        order: int64 [G], which of the games found each is, counted from 0.
+        keys: uint64 [G], a hash of each game that its eight turned or mirrored copies share.
+        ranks: int8 [G], the weaker player's, as `rank_number` has it.
+        handicaps: bool [G], whether stones were given or set up before the first move.
+        skipped: the others.
+    """
+
+    table: GoTable
+    starts: NDArray[np.int64]
+    order: NDArray[np.int64]
+    keys: NDArray[np.uint64]
+    ranks: NDArray[np.int8]
+    handicaps: NDArray[np.bool_]
+    skipped: Skipped
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Int64 [G]: moves of each game."""
+        return np.diff(self.starts)
+
+
+def gather_games(
+    found: Callable[[], Iterable[GameRecord | Unreadable]], *, digest: str, size: int, most: int | None, where: str
+) -> Games:
+    """Read and replay games, or take them from the cache if nothing has changed since.
+
+    Args:
+        found: gives all games in a fixed order.
+        digest: names what they depend on.
+        size: lines of the boards; games of another size are skipped.
+        most: how many are kept; the rest is not read. None is all.
+        where: what an error calls the place where they were looked for.
+
+    Raises:
+        DataError: no game is left; what `found` raises.
+    """
+    key = hashlib.sha256(repr((_FORMAT, digest, size, most)).encode()).hexdigest()[:40]
+    # Outside the cache's entry a mapped file may lose its name: on Linux and macOS it lives while it is mapped.
+    with tempfile.TemporaryDirectory(prefix=".go-", dir=_scratch_place(), ignore_cleanup_errors=True) as scratch:
+
+        def read() -> Arrays:
+            with ExitStack() as stack:
+                pieces = _Pieces(Path(scratch), stack=stack, size=size)
+                return pieces.finish(_fill(pieces, found(), size=size, most=most), where=where)
+
+        return _games_of(cached(f"go-{key}", read), size=size)
+
+
+class _Pieces:
+    """Files that arrays are written to piece by piece, and then mapped."""
+
+    def __init__(self, folder: Path, *, stack: ExitStack, size: int) -> None:
+        self.size, self.games = size, 0
+        self._folder, self._files, self._stack = folder, dict[str, Any](), stack
+        self._forms: dict[str, tuple[np.dtype[Any], tuple[int, ...]]] = {}
+        self._digest = hashlib.sha256(b"%d" % size)
+
+    def add(self, records: Sequence[GameRecord], *, order: Sequence[int], keys: Sequence[int]) -> Mapping[int, str]:
+        """Replay and write; gives the places of the records that have an illegal move, with what is wrong."""
+        replayed = replay(records, size=self.size)
+        wrong = {game: f"{reason} at move {before + 1}" for game, (reason, before) in replayed.errors.items()}
+        kept = [game for game in range(len(records)) if game not in wrong]
+        table = {
+            "stones": replayed.packed, "moves": replayed.moves, "numbers": replayed.numbers, "ko": replayed.ko,
+        }  # fmt: skip
+        chosen = [records[game] for game in kept]
+        about = {
+            "lengths": np.array([len(record.moves) for record in chosen], dtype=np.int64),
+            "order": np.array([order[game] for game in kept], dtype=np.int64),
+            "keys": np.array([keys[game] for game in kept], dtype=np.uint64),
+            "ranks": np.array([min(map(rank_number, record.ranks)) for record in chosen], dtype=np.int8),
+            "handicaps": np.array([bool(record.handicap) or _is_set_up(record) for record in chosen], dtype=np.bool_),
+        }
+        for name, array in {**table, **about}.items():
+            if name not in self._files:
+                self._files[name] = self._stack.enter_context((self._folder / name).open("wb"))
+                self._forms[name] = array.dtype, array.shape[1:]
+            np.ascontiguousarray(array).tofile(self._files[name])
+        for name in _TABLE:
+            self._digest.update(np.ascontiguousarray(table[name]).data)
+        self.games += len(kept)
+        return wrong
+
+    def finish(self, skipped: Skipped, *, where: str) -> Arrays:
+        """The arrays, mapped, with what was skipped beside them as JSON."""
+        if not self.games:
+            reasons = ", ".join(f"{reason}: {count:,}" for reason, count in skipped.counts.items())
+            wanted = f"a legal one of {self.size}x{self.size}"
+            raise DataError(f"{where}: none of {skipped.found:,} games is {wanted} ({reasons}): give another data.root")
+        arrays: dict[str, NDArray[Any]] = {}
+        for name, (dtype, shape) in self._forms.items():
+            self._files[name].close()
+            arrays[name] = np.memmap(self._folder / name, dtype=dtype, mode="r").reshape(-1, *shape)
+        report = {"found": skipped.found, "named": skipped.named, "digest": self._digest.hexdigest()}
+        return {**arrays, "report": np.frombuffer(json.dumps(report).encode(), dtype=np.uint8)}
+
+
+def _fill(pieces: _Pieces, found: Iterable[GameRecord | Unreadable], *, size: int, most: int | None) -> Skipped:
+    """Write the games that can be learned from; gives the rest."""
+    named: list[tuple[str, str, str]] = []
+    known: set[int] = set()
+    waiting: list[tuple[int, GameRecord, int]] = []
+
+    def flush() -> None:
+        numbers, records, keys = zip(*waiting, strict=True)
+        wrong = pieces.add(records, order=numbers, keys=keys)
+        named.extend(("an illegal move", records[game].source, detail) for game, detail in sorted(wrong.items()))
+        waiting.clear()
+
+    count = 0
+    for number, game in enumerate(found):
+        count = number + 1
+        if isinstance(game, Unreadable):
+            named.append((game.reason, game.source, game.detail))
+            continue
+        key = game_key(game)
+        if game.size != size:
+            named.append(("another board size", game.source, f"{game.size}x{game.size}"))
+        elif not len(game.moves):
+            named.append(("no move", game.source, ""))
+        elif key in known:
+            named.append((REPEATED, game.source, ""))
+        else:
+            known.add(key)
+            waiting.append((number, game, key))
+        if len(waiting) == min(TOGETHER, TOGETHER if most is None else most - pieces.games):
+            flush()
+            if pieces.games == most:
+                break
+    if waiting:
+        flush()
+    return Skipped(count, named)
+
+
+def game_key(record: GameRecord) -> int:
+    """64 bits that are the same for the game turned or mirrored, and without the passes at its end."""
+    size = record.size
+    points = symmetry_points(size).numpy()
+    made = len(record.moves)
+    while made and record.moves[made - 1] == pass_point(size):
+        made -= 1
+    moves = points[:, record.moves[:made]] * 4 + record.colours[:made]
+    black, white = (np.sort(points[:, stones]) for stones in (record.black, record.white))
+    forms = np.concatenate([moves, black * 4 + 3, white * 4], 1).astype("<i2")
+    first = min(form.tobytes() for form in forms)
+    return int.from_bytes(hashlib.blake2b(b"%d " % size + first, digest_size=8).digest(), "little")
+
+
+def _is_set_up(record: GameRecord) -> bool:
+    return bool(len(record.black) or len(record.white))
+
+
+def _games_of(arrays: Arrays, *, size: int) -> Games:
+    """The games that the cache keeps."""
+    report = json.loads(arrays["report"].tobytes())
+    stones, moves, numbers, ko = (_shared(arrays[name]) for name in _TABLE)
+    table = GoTable(size, stones, moves, numbers, ko, report["digest"])
+    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(arrays["lengths"])])
+    skipped = Skipped(report["found"], [(reason, source, detail) for reason, source, detail in report["named"]])
+    order, keys, ranks, handicaps = (arrays[name] for name in ("order", "keys", "ranks", "handicaps"))
+    return Games(table, starts, order, keys, ranks, handicaps, skipped)
+
+
+def _shared(array: NDArray[Any]) -> torch.Tensor:
+    """A tensor on the memory of an array that nobody writes to; torch warns of mapped files, which are read-only."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return torch.from_numpy(array)
+
+
+def _scratch_place() -> Path | None:
+    """A folder on the disk of the cache, which has room; None is the system's for temporary files."""
+    try:
+        folder = cache_folder()
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):
+        return None
+    return folder
