@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
+from itertools import product
 
 import torch
 
@@ -27,15 +29,27 @@ def measure(*, repetitions: int, quick: bool) -> list[Row]:
     model = writer(32 if quick else 256)
     count = ROWS if quick else POEMS
     rows: list[Row] = []
-    for form in ("5jue", "7jue"):
-        arms = {"ours": partial(poems_per_second, model, form, count=count), "peer": partial(bare, model, form)}
+    for form, precision in product(("5jue", "7jue"), ("bf16", "fp32")):  # experiment=tang_course takes bf16
+        arms = {
+            "ours": within(precision, partial(poems_per_second, model, form, count=count)),
+            "peer": within(precision, partial(bare, model, form)),
+        }
         taken = interleaved(arms, repetitions=repetitions)
-        rows.append(Row(f"generation, {form} by all rules", "poems/CPU s", taken["ours"], taken["peer"]))
+        name = f"generation, {form} by all rules, {precision}"
+        rows.append(Row(name, "poems/CPU s", taken["ours"], taken["peer"]))
         wanted = (WANTED,) * repetitions
-        rows.append(
-            Row(f"generation, {form}, against what is wanted", "poems/CPU s", taken["ours"], wanted, target=1.0)
-        )
+        rows.append(Row(f"{name}, against what is wanted", "poems/CPU s", taken["ours"], wanted, target=1.0))
     return rows
+
+
+def within(precision: str, measured: Callable[[], float]) -> Callable[[], float]:
+    """The same under autocast, if the precision is low."""
+
+    def run() -> float:
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            return measured()
+
+    return run
 
 
 def writer(size: int) -> PoetryLSTM:
@@ -56,7 +70,7 @@ def poems_per_second(model: PoetryLSTM, form: str, *, count: int) -> float:
     return count / (time.process_time() - began)
 
 
-@torch.inference_mode()
+@torch.no_grad()  # as composing does: inference mode would convert the weights anew at every step
 def bare(model: PoetryLSTM, form: str) -> float:
     """The model's steps alone."""
     tokens, state = torch.full((ROWS,), FORM_IDS[form]), model.start_state(ROWS)
