@@ -124,10 +124,11 @@ def log_probabilities(model: nn.Module, planes: Tensor) -> Tensor:
 
     The first are those of the planes as they are.
     """
-    size = planes.shape[-1]
+    size, rows = planes.shape[-1], len(planes)
+    # One batch of all: a player asks for one position at a time, and eight batches of one take 2.5 times as long.
+    seen = torch.cat([turned(planes, symmetry) for symmetry in range(SYMMETRIES)])
     each: list[Tensor] = []
-    for symmetry in range(SYMMETRIES):
-        logs = model(turned(planes, symmetry)).float().log_softmax(1)
+    for symmetry, logs in enumerate(model(seen).float().log_softmax(1).split(rows)):
         points = turned(logs[:, :-1].unflatten(1, (size, size)), INVERSES[symmetry]).flatten(1)
         each.append(torch.cat([points, logs[:, -1:]], 1))
     return torch.stack(each)
