@@ -49,6 +49,7 @@ ARMS: Mapping[str, tuple[str, ...]] = {
     "embedding dropout": ("model.embedding_dropout=0.2",),
     "locked dropout": ("model.locked_dropout=0.2",),
     "EMA": ("ema=0.999",),
+    "batches of any lengths": ("data.bucket=false",),
 }
 # fmt: on
 RESULT = Path(__file__).parent / "results" / "imdb_tricks.json"

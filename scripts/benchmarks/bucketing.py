@@ -29,6 +29,7 @@ from dlcourse.training.state import State
 
 CHOICES = {"model": "bigru_attention", "data": "imdb"}
 WORDS = ("model=bigru_attention", "data=imdb", "runtime.device=cpu")
+LONGEST = (400, 800)  # of imdb_course and of imdb_best
 MEAN_LENGTH, SPREAD = 270, 0.64  # tokens of a review in IMDB, and the standard deviation of their logarithm
 
 
@@ -83,9 +84,10 @@ def reviews_per_second(data: TextSplit, *, bucket: bool, settings: Settings) -> 
     return reviews / epoch_seconds(data, bucket=bucket, settings=settings)
 
 
-def peak_memory(*, bucket: bool, root: Path | None, quick: bool) -> float:
+def peak_memory(*, bucket: bool, root: Path | None, quick: bool, longest: int) -> float:
     """MiB: the most that a process has held after a few epochs of one arm."""
     data, settings = prepared(root, quick=quick)
+    data = replace(data, max_length=longest)
     for epoch in range(1 if quick else 3):
         # Another seed is another order, so that every epoch brings shapes of its own, as in a run.
         epoch_seconds(data, bucket=bucket, settings=replace(settings, seed=epoch))
@@ -100,10 +102,10 @@ def prepared(root: Path | None, *, quick: bool) -> tuple[TextSplit, Settings]:
     return (drawn if root is None else real)(count, parts=parts), settings
 
 
-def in_its_own(*, bucket: bool, root: Path | None, quick: bool) -> float:
+def in_its_own(*, bucket: bool, root: Path | None, quick: bool, longest: int) -> float:
     """`peak_memory` in a process of its own."""
     with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(peak_memory, bucket=bucket, root=root, quick=quick).result()
+        return pool.submit(peak_memory, bucket=bucket, root=root, quick=quick, longest=longest).result()
 
 
 def measure(*, repetitions: int, quick: bool, root: Path | None = None) -> list[Row]:
@@ -115,14 +117,18 @@ def measure(*, repetitions: int, quick: bool, root: Path | None = None) -> list[
         root: the folder of the real reviews; None draws documents of such lengths.
     """
     # First, because a process on Linux begins with the peak of the one that started it.
-    ours, peer = (in_its_own(bucket=bucket, root=root, quick=quick) for bucket in (True, False))
+    peaks = {
+        longest: [in_its_own(bucket=bucket, root=root, quick=quick, longest=longest) for bucket in (True, False)]
+        for longest in LONGEST
+    }
     data, settings = prepared(root, quick=quick)
-    speed = partial(reviews_per_second, data, settings=settings)
-    taken = warm_interleaved(
-        {"bucketed": partial(speed, bucket=True), "random": partial(speed, bucket=False)}, repetitions=repetitions
-    )
-    label = "bucketing, lengths as IMDB's" if root is None else "bucketing, IMDB"
-    return [
-        Row(label, "reviews/s", taken["bucketed"], taken["random"], GAIN, 1.8),
-        Row(f"{label}: peak memory", "MiB", (ours,), (peer,), COST),
-    ]
+    rows: list[Row] = []
+    for longest, (ours, peer) in peaks.items():
+        speed = partial(reviews_per_second, replace(data, max_length=longest), settings=settings)
+        taken = warm_interleaved(
+            {"bucketed": partial(speed, bucket=True), "random": partial(speed, bucket=False)}, repetitions=repetitions
+        )
+        label = f"bucketing, {longest} words of {'lengths as IMDB has' if root is None else 'IMDB'}"
+        rows.append(Row(label, "reviews/s", taken["bucketed"], taken["random"], GAIN, 1.8))
+        rows.append(Row(f"{label}: peak memory", "MiB", (ours,), (peer,), COST))
+    return rows
