@@ -10,7 +10,7 @@ import torch
 
 from dlcourse.data.image_set import TEST_SEED, fraction
 from dlcourse.data.split import stratified
-from dlcourse.data.tables import FORMATS, Columns, read_rows
+from dlcourse.data.tables import FORMATS, Columns, read_rows, rows_refused
 from dlcourse.data.text_set import TextParts, Texts, TextSet
 from dlcourse.data.texts import Truncate
 from dlcourse.errors import DataError
@@ -32,7 +32,8 @@ class Reviews(TextSet):
         split_seed: Names the validation cut.
         max_tokens: Most entries of the vocabulary, `<pad>` and `<unk>` included.
         min_freq: How often a word must occur to get an entry of its own.
-        tokenizer: basic_english (as torchtext has it), words (cut at white space) or bpe (subwords).
+        tokenizer: basic_english (as torchtext has it), words (cut at white space), characters (the same, and each
+            Chinese or Japanese character by itself) or bpe (subwords).
         max_length: Most tokens of a text that a model sees; null is all.
         truncate: Which tokens of a longer one are kept: head, tail or head_tail (first quarter, last three quarters).
         bucket: Whether a training batch holds texts of similar length, which saves time.
@@ -78,6 +79,7 @@ class Reviews(TextSet):
         self._given = classes
         self.test_path = None if test_path is None else _checked(test_path, name="test_path")
         self.test_fraction = fraction(test_fraction, name="test_fraction")
+        self._damage: list[str] = []
 
     def classes(self) -> tuple[str, ...]:
         """The given ones, or the different labels in `path`, sorted; the file is read for them once."""
@@ -89,6 +91,7 @@ class Reviews(TextSet):
 
     def read(self) -> TextParts:
         """All texts; without a test file, a fixed share of each class is the test split."""
+        self._damage = []
         everything = self._read(self.path)
         if self.test_path is not None:
             return TextParts(train=everything, test=self._read(self.test_path))
@@ -109,17 +112,23 @@ class Reviews(TextSet):
             )
         return tuple(found)
 
+    def notes(self) -> list[str]:
+        """Rows that are not all UTF-8, then what is said of every set of texts."""
+        return [*self._damage, *super().notes()]
+
     def _read(self, path: Path) -> Texts:
         places = {name: place for place, name in enumerate(self._classes)}
-        texts: list[str] = []
-        labels: list[int] = []
-        for row in read_rows(path, columns=self.columns):
-            if row.label not in places:
-                known = self.path if self._given is None else "data.classes"
-                raise DataError(f"{path}: line {row.line} has the label {row.label!r}, which {known} does not have")
-            texts.append(row.text)
-            labels.append(places[row.label])
-        return Texts(texts, torch.tensor(labels))
+        rows = list(read_rows(path, columns=self.columns))
+        if strange := [row for row in rows if row.label not in places]:
+            known = self.path if self._given is None else "data.classes"
+            faults = (f"line {row.line} has the label {row.label!r}, which {known} does not have" for row in strange)
+            raise rows_refused(path, (f"{path}: {fault}" for fault in faults))
+        if damaged := [row.line for row in rows if row.damaged]:
+            self._damage.append(
+                f"{path}: {len(damaged):,} of {len(rows):,} rows hold bytes that are not UTF-8, first in line "
+                f"{damaged[0]}; they were replaced by U+FFFD"
+            )
+        return Texts([row.text for row in rows], torch.tensor([places[row.label] for row in rows]))
 
 
 def _checked(path: str, *, name: str) -> Path:

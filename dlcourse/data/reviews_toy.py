@@ -68,7 +68,7 @@ class ToyReviews(TextSet):
         split_seed: Names the validation cut; the reviews themselves never change.
         max_tokens: Most entries of the vocabulary, `<pad>` and `<unk>` included; the default has room for all words.
         min_freq: How often a word must occur to get an entry of its own.
-        tokenizer: basic_english (as torchtext has it), words (cut at white space) or bpe (subwords).
+        tokenizer: basic_english (as torchtext has it), words, characters (for Chinese) or bpe (subwords).
         max_length: Most tokens of a review that a model sees; null is all.
         truncate: Which tokens of a longer one are kept: head, tail or head_tail (first quarter, last three quarters).
         unlabelled_share: Reviews without label, of 1,200 more, in a training batch for each labelled one; 0 is none.

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from dlcourse.data.base import DataSet, Splits
 from dlcourse.data.image_set import fraction
 from dlcourse.data.split import stratified
+from dlcourse.data.text_notes import class_notes, copy_notes, empty_notes, uncut_notes, unknown_notes, vocabulary_notes
 from dlcourse.data.texts import TextSplit, Truncate, check_text_options
 from dlcourse.errors import DataError
 from dlcourse.text.encoders import BUILDERS, Encoder, build_encoder
@@ -26,7 +28,7 @@ class Encoding:
     """How texts become ids.
 
     Args:
-        tokenizer: "basic_english", "words" or "bpe".
+        tokenizer: "basic_english", "words", "characters" or "bpe".
         max_tokens: most ids, `<pad>` and `<unk>` included.
         min_freq: how often a word must occur in the training texts to get an id.
 
@@ -122,7 +124,6 @@ class TextSet(DataSet):
         rest, held_out = stratified(parts.train.labels, self.val_fraction, seed=self.split_seed)
         if not len(held_out):
             raise DataError(f"{len(rest)} texts, one to a class, leave none to validate on: add texts")
-        self._notes = copy_notes(parts.train.texts, parts.test.texts)
         train, val = parts.train[rest], parts.train[held_out]
         encoder = self.encoding.encoder([*train.texts, *parts.unlabelled])
 
@@ -139,25 +140,22 @@ class TextSet(DataSet):
                 bucket=self.bucket,
             )
 
-        return Splits(
-            train=split(train, parts.unlabelled),
-            val=split(val),
-            test=split(parts.test),
-            keepsakes={VOCABULARY: encoder.to_json()},
-        )
+        splits = (split(train, parts.unlabelled), split(val), split(parts.test))
+        self._notes = [
+            *copy_notes(parts.train.texts, parts.test.texts),
+            *class_notes(torch.cat([parts.train.labels, parts.test.labels]), classes=classes),
+            *empty_notes([part.documents for part in splits]),
+            *vocabulary_notes(encoder.size, rows=self.encoding.max_tokens),
+            *unknown_notes(splits[1].documents),
+            *uncut_notes(train.texts, tokenizer=self.encoding.tokenizer),
+        ]
+        return Splits(*splits, keepsakes={VOCABULARY: encoder.to_json()})
 
     def notes(self) -> list[str]:
-        """How many test texts also stand in train."""
+        """Test texts that also stand in train, small classes, empty texts, and how the vocabulary fits the texts."""
         return self._notes
 
 
 def text_facts(encoding: Encoding, classes: tuple[str, ...]) -> Mapping[str, object]:
     """What a model may ask of a set of labelled texts."""
     return {"vocab_size": encoding.max_tokens, "num_classes": len(classes), "classes": classes}
-
-
-def copy_notes(train: Sequence[str], test: Sequence[str]) -> list[str]:
-    """A line if training would see texts that are tested on."""
-    known = set(train)
-    count = sum(text in known for text in test)
-    return [f"{count:,} of the {len(test):,} test texts also stand in train, word for word"] if count else []

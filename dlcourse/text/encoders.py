@@ -57,7 +57,7 @@ class WordEncoder:
     """Words by rule, ids by a vocabulary.
 
     Args:
-        tokenizer: "basic_english" or "words".
+        tokenizer: "basic_english", "words" or "characters".
         vocab: begins with `<pad>` and `<unk>`; it is copied.
 
     Raises:
@@ -137,7 +137,7 @@ def build_encoder(texts: Iterable[str], *, tokenizer: str, max_tokens: int, min_
 
     Args:
         texts: what the vocabulary is made from, and nothing that is to be tested on.
-        tokenizer: "basic_english", "words" or "bpe".
+        tokenizer: "basic_english", "words", "characters" or "bpe".
         max_tokens: the most ids there may be, `<pad>` and `<unk>` included.
         min_freq: how often a word (bpe: a pair that becomes one) must occur to get an id.
 

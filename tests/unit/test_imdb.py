@@ -270,7 +270,7 @@ def test_a_set_too_small_to_hold_any_review_out_is_refused(tmp_path: Path) -> No
     [
         ({"max_tokens": 2}, r"^max_tokens must be 3 or more, not 2"),
         ({"min_freq": 0}, r"^min_freq must be 1 or more"),
-        ({"tokenizer": "spacy"}, r"^tokenizer must be one of basic_english, words, bpe, not 'spacy'"),
+        ({"tokenizer": "spacy"}, r"^tokenizer must be one of basic_english, words, characters, bpe, not 'spacy'"),
         ({"val_fraction": 1.0}, r"^val_fraction must lie between 0 and 1"),
         ({"max_length": -1}, r"^max_length must be"),
         ({"truncate": "none"}, r"^truncate must be"),

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+import tempfile
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
@@ -61,10 +65,57 @@ def test_lines_of_json_keep_labels_of_any_kind_as_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
-def test_bad_bytes_are_replaced(tmp_path: Path, name: str) -> None:
-    content = {"a.csv": b"text,label\ncaf\xe9 \xff,good\n", "a.jsonl": b'{"text": "caf\xe9 \xff", "label": "good"}'}
-    (tmp_path / name).write_bytes(content[name])
-    assert [row.text for row in read_rows(tmp_path / name, columns=COLUMNS)] == ["caf\ufffd \ufffd"]
+def test_bad_bytes_are_replaced_and_their_rows_marked(tmp_path: Path, name: str) -> None:
+    texts = [b"plain", "好".encode(), "naïve \ufffd".encode(), b"caf\xe9 \xff"]
+    form = {"a.csv": b"%s,good\n", "a.jsonl": b'{"text": "%s", "label": "good"}\n'}[name]
+    head = {"a.csv": b"text,label\n", "a.jsonl": b""}[name]
+    (tmp_path / name).write_bytes(head + b"".join(form % text for text in texts))
+    found = list(read_rows(tmp_path / name, columns=COLUMNS))
+    assert [row.text for row in found] == ["plain", "好", "naïve \ufffd", "caf\ufffd \ufffd"]
+    assert [row.damaged for row in found] == [False, False, False, True]
+
+
+@given(st.lists(st.binary(max_size=6), min_size=1, max_size=6))
+def test_bytes_are_replaced_as_python_replaces_them(texts: list[bytes]) -> None:
+    cells = [text.translate(None, b'\r\n",') + b"." for text in texts]
+    good = ["é.".encode()] * len(cells)  # so that most lines are UTF-8
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "a.csv")
+        path.write_bytes(b"text,label\n" + b"".join(b"%s,x\n" % cell for cell in [*cells, *good]))
+        found = list(read_rows(path, columns=COLUMNS))[: len(cells)]
+    assert [row.text for row in found] == [cell.decode("utf-8", "replace") for cell in cells]
+    assert [row.damaged for row in found] == [cell.decode("utf-8", "ignore").encode() != cell for cell in cells]
+
+
+def test_training_on_a_file_with_a_few_bad_bytes_says_how_many_rows_have_them(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "a.csv", [*rows_of(), *[("好", "good")] * 4])
+    with path.open("ab") as file:
+        file.write(b"caf\xe9,bad\nplain,bad\n\xff,bad\n")
+    data = Reviews(path=str(path))
+    for _ in range(2):
+        data.load()
+        assert data.notes()[0] == (
+            f"{path}: 2 of 47 rows hold bytes that are not UTF-8, first in line 46; they were replaced by U+FFFD"
+        )
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl"])
+@pytest.mark.parametrize(("encoding", "guess"), [("gbk", "gbk"), ("latin-1", "gbk"), ("utf-16", "utf-16")])
+def test_a_file_in_another_encoding_is_refused_with_what_converts_it(
+    tmp_path: Path, name: str, encoding: str, guess: str
+) -> None:
+    text = "café" if encoding == "latin-1" else "这部电影很好看，乗"  # the last one ends in a backslash
+    content = {
+        "a.csv": f"text,label\n{text},1\n", "a.tsv": f"text\tlabel\n{text}\t1\n",
+        "a.jsonl": json.dumps({"text": text, "label": 1}, ensure_ascii=False),
+    }[name]  # fmt: skip
+    (tmp_path / name).write_bytes(content.encode(encoding))
+    with pytest.raises(DataError) as caught:
+        Reviews(path=str(tmp_path / name)).facts()
+    (problem,) = caught.value.problems
+    assert f"{name}: is not UTF-8 (" in problem and problem.endswith(
+        f"convert it from what it is written in, e.g. `iconv -f {guess} -t utf-8 {name} > utf8{name[1:]}`"
+    )
 
 
 @pytest.mark.parametrize(
@@ -75,10 +126,13 @@ def test_bad_bytes_are_replaced(tmp_path: Path, name: str) -> None:
         ("a.csv", "Text,label\na,b\n", r"a.csv: line 1 has no column 'text'; did you mean 'Text'\?.*data.text=COLUMN"),
         ("a.tsv", "text\tstars\na\tb\n", r"a.tsv: line 1 has no column 'label'; there is stars, text.*data.label="),
         ("a.csv", "text,label\na,b\nc,d,e\n", r"a.csv: line 3 has 3 fields, but line 1 names 2 columns"),
-        ("a.csv", 'text,label\n"a,b\nc,d\n', r"a.csv: line 3 cannot be read \(unexpected end of data\)"),
+        ("a.csv", 'text,label\n"a,b\nc,d\n', r"a.csv: the row that begins in line 2 cannot be read \(unexpected"),
         ("a.csv", "text,label\na,b\n\nc,\n", r"a.csv: line 4 has no label"),
         ("a.jsonl", "", r"a.jsonl: holds no row"),
         ("a.jsonl", '{"text": "a", "label": 1}\n{"text": \n', r"a.jsonl: line 2 is no JSON"),
+        ("a.csv", 'text,"label\na,b\n', r"a.csv: the column names in line 1 cannot be read \(unexpected end"),
+        ("a.csv", 'text,label\n"a\nb",c\n\n"d\ne",f,g\n', r"a.csv: line 5 has 3 fields"),
+        ("a.csv", 'text,label\n"a\nb",c\n"d\n\ne", \n', r"a.csv: line 4 has no label"),
         ("a.jsonl", "[" * 100_000, r"a.jsonl: line 1 is no JSON"),
         ("a.jsonl", "[1]", r"a.jsonl: line 1 must be a JSON object"),
         ("a.jsonl", '{"text": 1, "label": 1}', r"a.jsonl: line 1: 'text' must be a string, not 1"),
@@ -94,6 +148,37 @@ def test_a_file_that_cannot_be_used_is_named_with_its_line(
         (tmp_path / name).write_text(content)
     with pytest.raises(DataError, match=message):
         Reviews(path=str(tmp_path / (name if content is not None else "a.csv"))).facts()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "lines"),
+    [
+        ("a.csv", 'text,label\na,b\nc\nd,e\nf,g,h\n"i"j,k\nl,\n"m,n\no,p\n', [3, 5, 6, 7, 8]),
+        ("a.jsonl", '{"text": "a", "label": 1}\n[]\n\n{"text": \n{"text": "a"}\n{"text": 1, "label": 1}', [2, 4, 5, 6]),
+        ("a.csv", "text,label\n" + "a\n" * 9, [2, 3, 4, 5, 6]),
+    ],
+)
+def test_all_of_a_few_bad_rows_are_named(tmp_path: Path, name: str, content: str, lines: list[int]) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(DataError) as caught:
+        Reviews(path=str(tmp_path / name)).facts()
+    *named, last = caught.value.problems if len(lines) == 5 else (*caught.value.problems, "")
+    assert [re.findall(r"line (\d+)", problem)[0] for problem in named] == list(map(str, lines))
+    assert last in ("", f"{tmp_path / name}: only the first 5 bad rows are named")
+
+
+def test_a_bad_line_of_json_is_named_by_one_number(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "a", "label": 1}\n{"text": \n')
+    with pytest.raises(DataError) as caught:
+        Reviews(path=str(tmp_path / "a.jsonl")).facts()
+    assert str(caught.value).endswith("a.jsonl: line 2 is no JSON (Expecting value, character 11)")
+
+
+def test_a_column_that_no_line_of_json_has_is_told_once(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"review": "a", "label": 1}\n' * 3)
+    with pytest.raises(DataError, match="line 1 has no column 'text'") as caught:
+        Reviews(path=str(tmp_path / "a.jsonl")).facts()
+    assert len(caught.value.problems) == 1
 
 
 def test_one_class_alone_is_refused_before_anything_is_built(tmp_path: Path) -> None:
@@ -159,10 +244,11 @@ def test_a_test_file_is_the_test_split(tmp_path: Path) -> None:
     splits = data.load()
     assert (len(splits.train), len(splits.val)) == (18, 2)
     assert splits.test.labels.tolist() == [1, 0]
-    assert data.notes() == ["1 of the 2 test texts also stand in train, word for word"]
-    test.write_text('{"text": "same", "label": "ugly"}\n')
-    with pytest.raises(DataError, match=r"b.jsonl: line 1 has the label 'ugly', which .*a.csv does not have"):
+    assert data.notes()[0] == "1 of the 2 test texts also stand in train, word for word"
+    test.write_text('{"text": "same", "label": "ugly"}\n' * 2)
+    with pytest.raises(DataError, match=r"b.jsonl: line 1 has the label 'ugly', which .*a.csv does not have") as caught:
         Reviews(path=str(path), test_path=str(test)).load()
+    assert [problem.partition(" has")[0] for problem in caught.value.problems] == [f"{test}: line 1", f"{test}: line 2"]
 
 
 def test_a_file_with_one_text_to_a_class_leaves_none_to_test_on(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from scipy.sparse import csr_array
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import MultinomialNB
-from torch import nn
+from torch import Tensor, nn
 
 from dlcourse.config.build import bind
 from dlcourse.config.check import check
@@ -27,7 +28,8 @@ from dlcourse.models.ngrams import NgramBag
 from dlcourse.models.poetry_lstm import PoetryLSTM
 from dlcourse.models.text_lm import BiLanguageModel
 from dlcourse.run.parts import assemble, start_values
-from dlcourse.text.encoders import build_encoder
+from dlcourse.text.characters import CharacterEncoder
+from dlcourse.text.encoders import Encoder, build_encoder
 from dlcourse.text.ragged import Ragged
 from dlcourse.training import checkpoint
 from dlcourse.training.starts import ppmi_svd as svd
@@ -364,12 +366,15 @@ def test_other_shapes_stay_as_they_were(tmp_path: Path) -> None:
         from_run(network, train_split(*texts(4)), generator(), run=str(path), runs="runs")
 
 
-@pytest.mark.parametrize(("vocabulary", "said"), [("{}", "is another one"), (None, "has no vocabulary.json")])
-def test_embeddings_of_other_words_are_refused(tmp_path: Path, vocabulary: str | None, said: str) -> None:
+@pytest.mark.parametrize(
+    ("vocabulary", "said"),
+    [("{}", r"vocabulary.json: the vocabulary cannot be used"), (None, "has no vocabulary.json")],
+)
+def test_embeddings_without_a_vocabulary_are_refused(tmp_path: Path, vocabulary: str | None, said: str) -> None:
     path = save_run(tmp_path / "lm", language_model(), vocabulary=vocabulary)
     network = model()
     before = network.encoder.embedding.weight.detach().clone()
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(UserError, match=said):
         from_run(network, train_split(*texts(4)), generator(), run=str(path), runs="runs")
     assert torch.equal(network.encoder.embedding.weight, before)
 
@@ -378,6 +383,110 @@ def test_without_the_embeddings_the_words_do_not_matter(tmp_path: Path) -> None:
     path = save_run(tmp_path / "lm", language_model())
     told = from_run(model(vocab_size=60), train_split(*texts(4)), generator(), run=str(path), runs="runs")
     assert told.startswith("8 of 14 tensors") and "not encoder.embedding.weight" in told
+
+
+def encoder_of(words: str, *, tokenizer: str = "words") -> Encoder:
+    return build_encoder([words], tokenizer=tokenizer, max_tokens=50, min_freq=1)
+
+
+def split_of(words: str) -> TextSplit:
+    encoder = encoder_of(words)
+    return TextSplit(encoder.encode_all([words] * 2), torch.tensor([0, 1]), ("neg", "pos"), encoder)
+
+
+def by_token(table: Tensor, encoder: Encoder) -> dict[str, Tensor]:
+    return {encoder.token(index): table[index] for index in range(encoder.size)}
+
+
+@pytest.mark.parametrize("rows", [50, 60])
+def test_rows_of_another_vocabulary_follow_their_words(tmp_path: Path, rows: int) -> None:
+    ours, theirs = split_of("b b b good film new"), encoder_of("film film film z good b")
+    source, network = language_model(), BiLanguageModel(vocab_size=rows, embedding_size=4, hidden_size=3)
+    torch.nn.init.normal_(source.output_bias)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    path = save_run(tmp_path / "lm", source, vocabulary=theirs.to_json())
+    told = from_run(network, ours, generator(), run=str(path), runs="runs")
+    assert told == (
+        f"14 of 14 tensors from step 7 of {path}; "
+        "of output_bias, encoder.embedding.weight only the rows of 3 of 4 words"
+    )
+    for name, value in network.state_dict().items():
+        theirs_too = source.state_dict()[name]
+        if name not in ("output_bias", "encoder.embedding.weight"):
+            assert torch.equal(value, theirs_too), name
+            continue
+        found, wanted = by_token(value, ours.encoder), by_token(theirs_too, theirs)
+        assert found.keys() - wanted.keys() == {"new"}
+        assert all(torch.equal(found[token], wanted[token]) for token in found.keys() & wanted.keys())
+        assert torch.equal(found["new"], by_token(before[name], ours.encoder)["new"])
+        assert torch.equal(value[ours.encoder.size :], before[name][ours.encoder.size :])
+
+
+def test_the_same_words_in_a_smaller_table_are_found_again(tmp_path: Path) -> None:
+    split, source = split_of("good film"), language_model()
+    path = save_run(tmp_path / "lm", source, vocabulary=split.encoder.to_json())
+    network = model(vocab_size=4)
+    told = from_run(network, split, generator(), run=str(path), runs="runs")
+    assert torch.equal(network.encoder.embedding.weight, source.encoder.embedding.weight[:4])
+    assert "of encoder.embedding.weight only the rows of 2 of 2 words" in told
+
+
+def test_subwords_and_words_are_matched_by_what_they_say(tmp_path: Path) -> None:
+    split, theirs, source = split_of("a b"), encoder_of("a, b", tokenizer="bpe"), language_model()
+    path = save_run(tmp_path / "lm", source, vocabulary=theirs.to_json())
+    network = model()
+    from_run(network, split, generator(), run=str(path), runs="runs")
+    found = by_token(network.encoder.embedding.weight, split.encoder)
+    assert torch.equal(found["a"], by_token(source.encoder.embedding.weight, theirs)["a"])
+
+
+def test_a_run_that_knows_fewer_than_half_of_the_words_is_refused_in_one_line(tmp_path: Path) -> None:
+    network = model()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    path = save_run(tmp_path / "lm", language_model(), vocabulary=encoder_of("good dull").to_json())
+    with pytest.raises(ConfigError, match=r"knows only 1 of this run's 3 words, fewer than half") as caught:
+        from_run(network, split_of("good film new"), generator(), run=str(path), runs="runs")
+    assert len(caught.value.problems) == 1
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    from_run(network, split_of("good film"), generator(), run=str(path), runs="runs")
+
+
+def test_what_hashes_ids_or_is_as_wide_by_chance_starts_afresh_with_other_words(tmp_path: Path) -> None:
+    shape = {"ngrams": 2, "ngram_buckets": 50, "attention_size": 50}
+    source, network = model(**shape), model(**shape)
+    for value in source.state_dict().values():
+        torch.nn.init.normal_(value)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    path = save_run(tmp_path / "a", source, vocabulary=encoder_of("good good film").to_json())
+    told = from_run(network, split_of("good film"), generator(), run=str(path), runs="runs")
+    kept = {name for name, value in network.state_dict().items() if torch.equal(value, before[name])}
+    hidden = {"attend.hidden.weight", "attend.hidden.bias"}
+    assert kept == hidden | {name for name in before if name.startswith("wide.")}
+    assert "not attend.hidden.weight, attend.hidden.bias, wide.table" in told
+
+    path = save_run(tmp_path / "b", source, vocabulary=split_of("good film").encoder.to_json())
+    told = from_run(network, split_of("good film"), generator(), run=str(path), runs="runs")
+    assert all(torch.equal(value, source.state_dict()[name]) for name, value in network.state_dict().items())
+    assert ";" not in told
+
+
+def test_poems_of_other_characters_keep_the_rows_of_theirs(tmp_path: Path) -> None:
+    kept, own = (CharacterEncoder.build([text], max_tokens=50, min_freq=1) for text in ("明明月", "月月明日"))
+    network, source = (PoetryLSTM(vocab_size=50, embedding_size=4, hidden_size=4, tied=False) for _ in range(2))
+    torch.nn.init.normal_(source.output_bias)
+    path = save_run(tmp_path / "poet", source, vocabulary=kept.to_json())
+    told = from_run(network, Poems(own), generator(), run=str(path), runs="runs")  # type: ignore[arg-type]
+    assert "of output_table, output_bias, embedding.weight only the rows of 10 of 11 words" in told
+    for name in ("output_table", "output_bias", "embedding.weight"):
+        found, wanted = (by_token(one.state_dict()[name], other) for one, other in ((network, own), (source, kept)))
+        assert all(torch.equal(found[token], wanted[token]) for token in wanted), name
+
+
+@dataclass
+class Poems:
+    """Of a split, what a start value asks for."""
+
+    encoder: CharacterEncoder
 
 
 def test_a_run_that_is_not_there_is_told(tmp_path: Path) -> None:

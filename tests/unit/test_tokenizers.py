@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlcourse.errors import ConfigError
-from dlcourse.text.tokenizers import basic_english, get_tokenizer
+from dlcourse.text.tokenizers import CJK, basic_english, characters, get_tokenizer
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "torchtext.json").read_text(encoding="utf-8"))
 RULES = ((r"\'", " ' "), (r"\"", ""), (r"\.", " . "), (r"<br \/>", " "), (r",", " , "), (r"\(", " ( "), (r"\)", " ) "),
@@ -45,6 +46,23 @@ def test_words_are_what_torchtext_gives_without_a_tokenizer(text: str, tokens: l
 def test_a_sentence_by_hand() -> None:
     tokens = basic_english('It isn\'t "good":<br />GREAT!')
     assert tokens == ["it", "isn", "'", "t", "good", "great", "!"]
+
+
+def test_characters_stand_alone_and_words_between_them_stay_whole() -> None:
+    tokens = characters("这部iPhone电影，Really good!\u3000すごい 영화 좋다、𠮷野家 ２０")
+    assert tokens == [*"这部", "iPhone", *"电影，", "Really", "good!", *"すごい", "영화", "좋다", *"、𠮷野家", "２０"]
+    assert get_tokenizer("characters") is characters
+
+
+@given(st.text(st.characters() | st.sampled_from("好 。ーアａ")))
+def test_characters_are_words_where_no_such_character_stands(text: str) -> None:
+    names = ("CJK", "HIRAGANA", "KATAKANA", "IDEOGRAPHIC", "BOPOMOFO")
+    tokens = characters(text)
+    assert "".join(tokens) == "".join(text.split()), "nothing is lost"
+    if not CJK.search(text):
+        assert tokens == text.split()
+    assert all(len(token) == 1 or not any(unicodedata.name(char, "").startswith(names) for char in token)
+               for token in tokens)  # fmt: skip
 
 
 @given(st.lists(PIECES | st.text(max_size=3)).map("".join))

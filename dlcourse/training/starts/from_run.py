@@ -1,4 +1,4 @@
-"""Start from the weights of another run: whatever has the same name and shape."""
+"""Start from the weights of another run: whatever has the same name and shape, or rows of the same words."""
 
 from __future__ import annotations
 
@@ -10,22 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from dlcourse.data.base import Split
-from dlcourse.errors import CheckpointError, ConfigError
+from dlcourse.errors import ConfigError
 from dlcourse.folders import RunFolder, find_run
 from dlcourse.training import checkpoint as checkpoints
+from dlcourse.training.starts.token_rows import Pairs, Vocabulary, bound_to_words, pair_rows, read_vocabulary
 from dlcourse.training.state import is_plain
 
 VOCABULARY = "vocabulary.json"
-OF_WORDS = {"embedding", "wide"}
-"""Parts of a model whose rows belong to words: worth nothing under other words."""
-
-
-class HasVocabulary(Protocol):
-    """What made the ids of a text."""
-
-    def to_json(self) -> str:
-        """All of it, in one text."""
-        ...
 
 
 @runtime_checkable
@@ -33,7 +24,7 @@ class HasEncoder(Protocol):
     """A split of texts."""
 
     @property
-    def encoder(self) -> HasVocabulary:
+    def encoder(self) -> Vocabulary:
         """What made its ids."""
         ...
 
@@ -49,7 +40,9 @@ def from_run(
 ) -> str:
     """Copy every tensor that both models have under the same name in the same shape; gives what was copied.
 
-    The averaged weights are taken if that run kept any.
+    Of a table with a row for each token of a vocabulary the rows are copied token by token where that run's vocabulary,
+    or its size of the table, is another; tokens that it does not know stay as they began. The averaged weights are
+    taken if that run kept any.
 
     Args:
         model: what is started.
@@ -61,49 +54,67 @@ def from_run(
 
     Raises:
         RunError: there is no such run.
-        CheckpointError: its checkpoint is missing or damaged.
-        ConfigError: nothing fits, or words would get the embeddings of others.
+        CheckpointError: its checkpoint or its vocabulary is missing or damaged.
+        ConfigError: nothing fits, or its vocabulary is not there or knows fewer than half of this run's tokens.
     """
     folder = find_run(run, runs=Path(runs).expanduser())
     saved = checkpoints.load(folder.checkpoints / f"{checkpoint}.pt")
     weights: Mapping[str, Any] = saved["ema"] or saved["model"]
     own = model.state_dict()
     fitting = {name: weights[name] for name, value in own.items() if fits(weights.get(name), value)}
-    if not fitting:
+    tables: Weights = {}
+    pairs = None
+    if isinstance(train, HasEncoder):
+        fitting, tables, pairs = by_words(model, weights, fitting, encoder=train.encoder, folder=folder)
+    if not fitting and not tables:
         raise ConfigError(
             f"init.run: nothing of {folder.path} fits this model: it has {some(described(weights))}; "
             f"the model has {some(described(own))}"
         )
-    of_words = [name for name in fitting if not OF_WORDS.isdisjoint(name.split("."))]
-    if of_words and isinstance(train, HasEncoder):
-        check_words(folder, train, about=of_words[0])
     with torch.no_grad():
         for name, value in fitting.items():
             own[name].copy_(value)
-    rest = [name for name in own if name not in fitting]
+        if pairs is not None:
+            for name, value in tables.items():
+                ours = pairs.ours.to(own[name].device)
+                own[name][ours] = value[pairs.theirs].to(own[name].device)
+    rest = [name for name in own if name not in fitting and name not in tables]
     missing = f"; not {some(rest)}" if rest else ""
-    return f"{len(fitting)} of {len(own)} tensors from step {saved['step']} of {folder.path}{missing}"
+    matched = f"; of {some(tables)} only the rows of {pairs.known:,} of {pairs.total:,} words" if pairs else ""
+    count = len(fitting) + len(tables)
+    return f"{count} of {len(own)} tensors from step {saved['step']} of {folder.path}{matched}{missing}"
+
+
+Weights = dict[str, Any]
+
+
+def by_words(
+    model: nn.Module, weights: Mapping[str, Any], fitting: Weights, *, encoder: Vocabulary, folder: RunFolder
+) -> tuple[Weights, Weights, Pairs | None]:
+    """Of a model for texts: what is copied whole, what row by row, and which rows.
+
+    All that fits is copied whole if both runs' ids mean the same words; then only a table of another size goes by rows.
+    """
+    bound = bound_to_words(model, weights, size=encoder.size)
+    whole = [name for name in (*bound.tables, *bound.others) if name in fitting]
+    path = folder.path / VOCABULARY
+    kept = read_vocabulary(path) if whole or bound.tables else None
+    if kept is None and whole:
+        raise ConfigError(f"init.run: {folder.path} has no {VOCABULARY}, so {whole[0]} cannot be used")
+    if kept is None:
+        return fitting, {}, None
+    apart = set() if kept == encoder.to_json().strip() else {*bound.tables, *bound.others}
+    copied = {name: value for name, value in fitting.items() if name not in apart}
+    by_rows = {name: weights[name] for name in bound.tables if name not in copied}
+    if not apart and not by_rows:
+        return copied, {}, None
+    pairs = pair_rows(encoder, kept, rows=bound.their_rows, path=path)
+    return copied, by_rows, pairs if by_rows else None
 
 
 def fits(value: object, own: Tensor) -> bool:
     """Whether a checkpoint's value can take the place of a model's own tensor."""
     return isinstance(value, Tensor) and is_plain(value) and value.shape == own.shape and value.dtype == own.dtype
-
-
-def check_words(folder: RunFolder, train: HasEncoder, *, about: str) -> None:
-    """Raise ConfigError unless the run's ids mean the words that this data's ids mean."""
-    path = folder.path / VOCABULARY
-    try:
-        theirs = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ConfigError(f"init.run: {folder.path} has no {VOCABULARY}, so {about} cannot be used") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise CheckpointError(f"{path}: cannot be read ({error})") from error
-    if theirs.strip() != train.encoder.to_json().strip():
-        raise ConfigError(
-            f"init.run: the vocabulary of {folder.path} is another one, so {about} would give words the weights of "
-            "others; use the same data settings (max_tokens, min_freq, tokenizer, val_fraction, split_seed)"
-        )
 
 
 def described(weights: Mapping[str, Any]) -> list[str]:
