@@ -59,7 +59,12 @@ def main(argv: list[str]) -> int:
 
     require_captum()
     classifier = load_classifier(
-        given.run, runs=given.runs, command="attribute", device=given.device, allow_code=given.allow_code
+        given.run,
+        runs=given.runs,
+        command="attribute",
+        device=given.device,
+        allow_code=given.allow_code,
+        calibrated=False,  # what is measured is the model, and no flip depends on it
     )
     out = given.out or classifier.folder.path / "attribution"
     make(out)
@@ -104,9 +109,7 @@ def test(classifier: Classifier, given: Arguments) -> Report:
         try_out(classifier.model, *split.fetch(indices).inputs, generator=generator)
         for indices in track(batches, description="deleting words", console=told, disable=not sys.stderr.isatty())
     ]
-    path = classifier.folder.path
-    name = f"{path.parent.name}/{path.name}"
-    return report(Trial.join(trials), run=name, split=given.split, seed=given.seed)
+    return report(Trial.join(trials), run=classifier.name, split=given.split, seed=given.seed)
 
 
 def drawn(split: Split[Any], documents: int, *, generator: Any) -> Sequence[Tensor]:

@@ -1,4 +1,4 @@
-"""`dlcourse explain KEY [overrides]`: one setting's type, default, where it is set, and what its docstring says."""
+"""`dlcourse explain KEY [overrides]`: what one setting, one group or one option is, and where it is set."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ One setting: its value, type and default, where it is set and what it does.
   dlcourse explain epochs
   dlcourse explain optimizer.lr
   dlcourse explain optimizer.betas optimizer=adamw
-  dlcourse explain optimizer
+  dlcourse explain optimizer                     the options of a group
+  dlcourse explain data=reviews                  one option and its settings, or by its name alone
+  dlcourse explain data.path data=reviews        a setting that only some options have
 """
 
 
@@ -40,15 +42,22 @@ def main(argv: list[str]) -> int:
         return 0
     words = split(argv)
     named = [word.removeprefix("key=") for word in words.overrides if "=" not in word.removeprefix("key=")]
+    overrides = tuple(word for word in words.overrides if "=" in word.removeprefix("key="))
+    if not named and len(overrides) == 1:  # `init=from_run` asks for the option, `epochs=5` for the setting
+        key, _, value = overrides[0].partition("=")
+        named = [value if key in tree.options(words.config_dirs) else key]
     if len(named) != 1:
         raise ConfigError("explain takes one key, such as optimizer.lr; overrides are key=value")
-    overrides = tuple(word for word in words.overrides if "=" in word.removeprefix("key="))
     print("\n".join(explain(named[0], words=check(replace(words, overrides=overrides)))))
     return 0
 
 
 def explain(key: str, *, words: Words) -> Iterator[str]:
     """The lines of the answer.
+
+    Args:
+        key: a setting, a group, or the name of an option, of which `words` may say the group.
+        words: what the config is composed of.
 
     Raises:
         ConfigError: there is no such key in the config that `words` compose.
@@ -63,7 +72,19 @@ def explain(key: str, *, words: Words) -> Iterator[str]:
     present, value = tree.look_up(config, key)
     parent = key.rpartition(".")[0]
     node = tree.look_up(config, parent)[1] if parent else config
+    if not present and (found := _named(key, available=available, given=_choices(words))):
+        for option in found:
+            yield from _option(option)
+        return
     if not present:
+        if takers := _takers(key, members=available.get(key.partition(".")[0], {})):
+            group = key.partition(".")[0]
+            option = chosen.get(group)
+            raise ConfigError(
+                f"{key}: {group}={option.name if option else 'null'} takes no such argument, but "
+                f"{', '.join(takers)} {'do' if len(takers) > 1 else 'does'}; "
+                f"write dlcourse explain {key} {group}={takers[0]}"
+            )
         callee = str(node["_target_"]).rpartition(".")[2] if node and "_target_" in node else None
         raise ConfigError(unknown(key, known=[one for one in values if not one.endswith("_target_")], callee=callee))
     yield f"{key} = {shown(value)}"
@@ -108,6 +129,46 @@ def _group(group: str, members: Mapping[str, tree.Option], *, chosen: tree.Optio
     if chosen:
         keys = [key for key in tree.flat(tree.read_yaml(chosen.path)) if not key.startswith(("_", "defaults"))]
         yield from textwrap.wrap(f"its settings: {', '.join(keys)}", initial_indent="  ", subsequent_indent="    ")
+
+
+def _named(
+    name: str, *, available: Mapping[str, Mapping[str, tree.Option]], given: Mapping[str, str | None]
+) -> list[tree.Option]:
+    """The options of that name: those of a group that the command line chose, or else of every group."""
+    found = [members[name] for members in available.values() if name in members]
+    return [option for option in found if given.get(option.group) == name] or found
+
+
+def _takers(key: str, *, members: Mapping[str, tree.Option]) -> list[str]:
+    """The options of a group whose files have this key."""
+    return [name for name, option in members.items() if key in _settings(option)]
+
+
+def _settings(option: tree.Option) -> dict[str, Any]:
+    """Dotted key -> value of all that an option's file sets, without whom it calls."""
+    content = {key: value for key, value in tree.read_yaml(option.path).items() if key != "defaults"}
+    keys = tree.flat(content if tree.is_global(option.path) else {option.group: content})
+    return {key: value for key, value in keys.items() if key.rpartition(".")[2] != "_target_"}
+
+
+def _option(option: tree.Option) -> Iterator[str]:
+    """An option's purpose, the options that it brings, and its settings with what its docstring says of them."""
+    yield f"{option.group}={option.name}"
+    yield from _sentence(option.purpose)
+    content = tree.read_yaml(option.path)
+    if brought := [f"{group}={name}" for group, name, _ in tree.defaults_of(content)]:
+        yield from _sentence(f"brings {', '.join(brought)}")
+    node = content.get(option.group) if tree.is_global(option.path) else content
+    target = node.get("_target_") if isinstance(node, Mapping) else None
+    docs = argument_docs(resolve(target, at=option.group, allow_code=True)) if target else {}
+    for key, value in _settings(option).items():
+        known = KNOWN.get(key)
+        doc = known.doc if known else docs.get(key.removeprefix(f"{option.group}."), "")
+        yield from textwrap.wrap(
+            f"{f'{key} = {shown(value)}':32} {doc}".rstrip(), width=100, initial_indent="  ", subsequent_indent=" " * 35
+        )
+    yield f"  set in   {_short(option.path)}"
+    yield f"  use      dlcourse train {option.group}={option.name}"
 
 
 def _where(key: str, *, chosen: Mapping[str, tree.Option], words: Words) -> Iterator[str]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from dlcourse.commands.arguments import argument, read, usage
-from dlcourse.errors import ConfigError, DataError
+from dlcourse.commands.texts import Given, read_file, unescaped
+from dlcourse.errors import ConfigError
 
 if TYPE_CHECKING:
+    from dlcourse.run.classifier import Classifier
     from dlcourse.run.reading import Reading
 
 PURPOSE = (
@@ -27,9 +29,14 @@ class Arguments:
 
     run: str = argument("The run: a path, <model>-<data>/<time>, a unique end of it, or latest.")
     text: tuple[str, ...] = argument("The texts.", default=(), bare=True)
-    file: Path | None = argument("Further texts, one a line; - is standard input.", default=None)
+    file: Path | None = argument(
+        "Further texts: the column text of a .csv, .tsv or .jsonl, else one a line; - is standard input.", default=None
+    )
     format: Literal["text", "json"] = argument("How to print the answer.", default="text")
     html: Path | None = argument("Also write a page that any browser shows.", default=None)
+    calibrated: bool = argument(
+        "Divide the logits by the temperature that the run fitted on validation, if it has one.", default=True
+    )
     show: int = argument("How many texts are explained, from the first.", default=5)
     top: int = argument("How many words are named where there is no colour.", default=8)
     device: str | None = argument("Another device than the run's, such as cpu.", default=None, key="runtime.device")
@@ -50,73 +57,75 @@ def main(argv: list[str]) -> int:
         problems.append('such as: dlcourse predict run=latest "What a film!"')
     if problems:
         raise ConfigError(*problems)
-    texts = [*map(unescaped, given.text), *([] if given.file is None else lines(given.file))]
+    texts = [*(Given(unescaped(text)) for text in given.text), *([] if given.file is None else read_file(given.file))]
     from dlcourse.files import read_json, write_text  # torch, imported below, takes two seconds
     from dlcourse.run.classifier import load_classifier
     from dlcourse.run.reading import read_texts
     from dlcourse.tasks.faithfulness import Report
 
     classifier = load_classifier(
-        given.run, runs=given.runs, command="predict", device=given.device, allow_code=given.allow_code
+        given.run,
+        runs=given.runs,
+        command="predict",
+        device=given.device,
+        allow_code=given.allow_code,
+        calibrated=given.calibrated,
     )
-    readings = read_texts(classifier, texts, explained=given.show, attend=given.format == "json")
-    report = Report.of_plain(read_json(classifier.folder.path / "attribution" / "attribution.json"))
+    found = read_texts(classifier, [one.text for one in texts], explained=given.show, attend=given.format == "json")
+    readings = [replace(reading, true_label=one.label) for reading, one in zip(found, texts, strict=True)]
+    tested = classifier.folder.path / "attribution" / "attribution.json"
+    report = Report.of_plain(read_json(tested))
+    if report is None and tested.exists():
+        print(f"{tested}: damaged or of another version; dlcourse attribute makes it anew", file=sys.stderr)
+    notes = [calibration(classifier, wanted=given.calibrated), *accuracy(readings, classes=classifier.classes)]
     if given.html is not None:
         from dlcourse.pages.page import page
 
-        path = classifier.folder.path
-        html = page(readings, run=f"{path.parent.name}/{path.name}", report=report)
+        html = page(readings, run=classifier.name, report=report, notes=notes)
         try:
             write_text(given.html, html)
         except OSError as error:
             raise ConfigError(f"html: {given.html} cannot be written ({error.strerror}); name another file") from error
     if given.format == "json":
-        print(json.dumps([plain(reading) for reading in readings], ensure_ascii=False, allow_nan=False))
+        head = {"run": classifier.name, "temperature": classifier.temperature}
+        print(json.dumps([head | plain(reading) for reading in readings], ensure_ascii=False, allow_nan=False))
         return 0
     from rich.console import Console
 
     from dlcourse.pages.terminal import print_readings
 
     print_readings(readings, console=Console(highlight=False), top=given.top, report=report)
+    print("\n".join(notes))
     if given.html is not None:
         print(f"\nwrote {given.html}")
     return 0
 
 
-def unescaped(text: str) -> str:
-    """A word of the command line; bytes that were no UTF-8 become replacement characters."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+def calibration(classifier: Classifier, *, wanted: bool) -> str:
+    """What was done to the probabilities."""
+    if classifier.temperature is not None:
+        return (
+            f"Probabilities: logits divided by {classifier.temperature:.3g}, the temperature that the run fitted on "
+            "validation (calibrated=false leaves it out)."
+        )
+    return (
+        f"Probabilities: as the model gives them, {'the run has no fitted temperature' if wanted else 'uncalibrated'}."
+    )
 
 
-def lines(path: Path) -> list[str]:
-    """The lines of a file, or of standard input; bytes that are no UTF-8 are replaced, and said.
-
-    Raises:
-        DataError: it cannot be read, or it is empty.
-    """
-    try:
-        content = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
-    except OSError as error:
-        raise DataError(f"file: {path} cannot be read ({error.strerror})") from error
-    rows = content.removeprefix(b"\xef\xbb\xbf").removesuffix(b"\n").split(b"\n") if content else []
-    if not rows:
-        raise DataError(f"file: {path} is empty; write one text a line")
-    found = [row.removesuffix(b"\r").decode("utf-8", "replace") for row in rows]
-    damaged = [number for number, row in enumerate(rows, 1) if not is_utf8(row)]
-    for number in damaged[:5]:
-        print(f"{path}:{number}: not all of it is UTF-8; what is not was replaced", file=sys.stderr)
-    if len(damaged) > 5:
-        print(f"{path}: {len(damaged) - 5:,} more such lines", file=sys.stderr)
-    return found
-
-
-def is_utf8(row: bytes) -> bool:
-    """Whether these bytes are text."""
-    try:
-        row.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
+def accuracy(readings: Sequence[Reading], *, classes: Sequence[str]) -> Iterator[str]:
+    """How many texts of a labelled file are right; labels that are none of the run's are told and not counted."""
+    known = [reading for reading in readings if reading.true_label in classes]
+    strange = [reading.true_label for reading in readings if reading.true_label not in (None, *classes)]
+    if known:
+        right = sum(reading.label == reading.true_label for reading in known)
+        tenths = 1000 * right // len(known)  # rounded down: 100.0 means all of them
+        yield f"Accuracy: {right:,} of {len(known):,} labelled texts are right ({tenths / 10:.1f} %)."
+    if strange:
+        yield (
+            f"Labels that the run does not know, such as {strange[0]!r}, were not counted: {len(strange):,}; "
+            f"it knows {', '.join(classes)}."
+        )
 
 
 def plain(reading: Reading) -> dict[str, Any]:
@@ -125,6 +134,7 @@ def plain(reading: Reading) -> dict[str, Any]:
         "text": reading.text,
         "label": reading.label,
         "probabilities": dict(reading.probabilities),
+        "true_label": reading.true_label,
         "words": list(reading.words),
         "unknown": list(reading.unknown),
         "attention": optional(reading.attention),
@@ -135,6 +145,7 @@ def plain(reading: Reading) -> dict[str, Any]:
         "empty": reading.empty,
         "truncated": reading.truncated,
         "words_read": 0 if reading.empty else len(reading.words),
+        "words_from_start": reading.head,
         "words_total": reading.total,
     }
 

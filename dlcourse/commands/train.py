@@ -172,7 +172,8 @@ def tables(run: Run, outcome: Outcome) -> Iterator[Table]:
 
     step, _ = run.state.best
     count = len(run.state.validations)
-    table = Table(title=f"best of {counted(count, 'validation')}: step {step} (epoch {run.plan.epoch(step):g})")
+    title = f"best of {counted(count, 'validation')}: step {step} (epoch {run.plan.epoch(step):g})"
+    table = Table(title=title, min_width=len(title))  # or a short table breaks its title
     best = best_validation(run.folder, step)
     columns = {"validation": best, "test": outcome.test} if outcome.test else {"validation": best}
     table.add_column("", justify="left")

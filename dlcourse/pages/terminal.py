@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from dlcourse.run.reading import SHARE, Reading
-from dlcourse.tasks.faithfulness import FLAT, TITLES, Report
+from dlcourse.tasks.attention_verdict import FLAT
+from dlcourse.tasks.faithfulness import TITLES, Report
 
 MOST_CLASSES = 8
 BAR = 24  # characters
@@ -26,10 +27,8 @@ MARKED = 0.5  # of the largest score, from which words have one of those
 CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """What could move the cursor, change colours or turn the direction of the line."""
 
-CAUTION = (
-    "Attention alone is no explanation: it says where the model looked, not what decided. Read it beside integrated "
-    "gradients and the random control."
-)
+BESIDE = "Read it beside integrated gradients and the random control."
+UNTESTED = f"Attention alone is no explanation: it says where the model looked, not what decided. {BESIDE}"
 NO_CAPTUM = 'integrated gradients are not shown: they need captum; pip install "dlcourse[explain]"'
 
 
@@ -42,6 +41,7 @@ def print_readings(readings: Sequence[Reading], *, console: Console, top: int, r
         top: how many words are named where there is no colour.
         report: the run's deletion test, if there was one.
     """
+    largest = largest_nats(readings)
     console.soft_wrap = not console.is_terminal  # a file has no width
     for number, reading in enumerate(readings, 1):
         name = f"[{number}] " if len(readings) > 1 else ""
@@ -49,10 +49,13 @@ def print_readings(readings: Sequence[Reading], *, console: Console, top: int, r
         if not reading.explained:
             console.print(Text(f"{heading}  {_first(reading.text, console)}"))
             continue
+        if name:
+            console.print(Text(f"{name}{_first(reading.text, console)}", style="bold" if coloured(console) else ""))
+            heading = heading.removeprefix(name)
         console.print(Text(f"{heading}  ({extent(reading)})", style="bold" if coloured(console) else ""))
         if coloured(console):
             few = console.color_system in ("standard", "windows")
-            console.print(Padding(_shaded(reading, wide=console.width >= WIDE, few=few), (0, 0, 0, 2)))
+            console.print(Padding(_shaded(reading, wide=console.width >= WIDE, few=few, largest=largest), (0, 0, 0, 2)))
         else:
             console.print(Text("\n".join(f"  {line}" for line in _named(reading, top=top))))
         console.print(Text(f"  {deleted(reading)}\n"))
@@ -61,7 +64,24 @@ def print_readings(readings: Sequence[Reading], *, console: Console, top: int, r
             console.print()
         if not any(reading.integrated_gradients for reading in readings):
             console.print(Text(NO_CAPTUM))
-        console.print(Text(CAUTION if report is None else f"{CAUTION}\n{report.conclusion}"))
+        if coloured(console) and any(reading.integrated_gradients for reading in readings):
+            console.print(
+                Text(f"Full blue or red is {largest:.2g} nats in every text, full orange the text's largest.")
+            )
+        console.print(Text(caution(report)))
+
+
+def caution(report: Report | None) -> str:
+    """How attention is to be taken: what the run's deletion test found, or else what is true of it in general."""
+    if report is None:
+        return UNTESTED
+    return f"Attention says where the model looked; whether that decides was tested. {report.conclusion} {BESIDE}"
+
+
+def percent(share: float) -> str:
+    """A probability in per cent; none is ever certain, whatever it would be rounded to."""
+    shown = f"{100 * share:.1f} %"
+    return {"100.0 %": "> 99.9 %", "0.0 %": "< 0.1 %"}.get(shown, shown)
 
 
 def coloured(console: Console) -> bool:
@@ -73,7 +93,8 @@ def shares(reading: Reading, *, most: int = MOST_CLASSES) -> str:
     """`pos 97.3 %, neg 2.7 %`: the most probable classes, the first of them first."""
     ranked = sorted(reading.probabilities.items(), key=lambda entry: -entry[1])
     rest = f" and {len(ranked) - most} more" if len(ranked) > most > 1 else ""
-    return ", ".join(f"{clean(name)} {100 * share:.1f} %" for name, share in ranked[:most]) + rest
+    truth = "" if reading.true_label is None else f" (labelled {clean(reading.true_label)})"
+    return ", ".join(f"{clean(name)} {percent(share)}" for name, share in ranked[:most]) + rest + truth
 
 
 def extent(reading: Reading) -> str:
@@ -81,10 +102,31 @@ def extent(reading: Reading) -> str:
     if reading.empty:
         return "empty: read as one unknown word"
     missing = sum(reading.unknown)
-    strange = f", {missing:,} of them not in the vocabulary" if missing else ""
+    which = "" if len(reading.words) == 1 else f"{missing:,} of them "
+    strange = f", {which}not in the vocabulary" if missing else ""
     if reading.truncated:
-        return f"{len(reading.words):,} of {reading.total:,} words read{strange}"
+        return f"{len(reading.words):,} of {reading.total:,} words read, {ends(reading)}{strange}"
     return f"{reading.total:,} word{'s' if reading.total > 1 else ''}{strange}"
+
+
+def ends(reading: Reading) -> str:
+    """Which words of a long text were read."""
+    head = reading.head or 0
+    parts = {"first": head, "last": len(reading.words) - head}
+    return " and ".join(f"the {name} {count:,}" for name, count in parts.items() if count)
+
+
+def left_out(reading: Reading) -> str:
+    """What stands in place of the words that were not read."""
+    return f"[… {reading.total - len(reading.words):,} words not read …]"
+
+
+def largest_nats(readings: Sequence[Reading]) -> float:
+    """What all texts' colours of integrated gradients are measured by, so that they can be compared.
+
+    It is at least one nat (odds times 2.7), so that a text in which nothing counts does not look as if something did.
+    """
+    return max([1.0, *(abs(score) for reading in readings for score in reading.integrated_gradients)])
 
 
 def flatness(reading: Reading) -> str:
@@ -96,7 +138,7 @@ def flatness(reading: Reading) -> str:
 def deleted(reading: Reading) -> str:
     """What deleting the top words of each method leaves of the label's probability."""
     label = clean(reading.label)
-    left = ", ".join(f"{100 * share:.1f} % by {TITLES[method]}" for method, share in reading.without.items())
+    left = ", ".join(f"{percent(share)} by {TITLES[method]}" for method, share in reading.without.items())
     return f"{label} without the top {100 * SHARE:g} % of the words: {left.replace('by random', 'at random')}"
 
 
@@ -111,13 +153,13 @@ def _first(text: str, console: Console) -> str:
     return line if len(line) <= room else f"{line[: room - 1]}…"
 
 
-def _shaded(reading: Reading, *, wide: bool, few: bool) -> Table:
+def _shaded(reading: Reading, *, wide: bool, few: bool, largest: float) -> Table:
     """Attention and integrated gradients as coloured words, side by side if there is room."""
     columns = [(f"attention ({flatness(reading)})", _words(reading, reading.attention, up=ORANGE, few=few))]
     if reading.integrated_gradients:
         label = clean(reading.label)
         title = f"integrated gradients (blue for {label}, red against)"
-        columns.append((title, _words(reading, reading.integrated_gradients, up=BLUE, few=few)))
+        columns.append((title, _words(reading, reading.integrated_gradients, up=BLUE, few=few, largest=largest)))
     table = Table.grid(padding=(0, 3), expand=wide)
     if wide:
         for _ in columns:
@@ -131,12 +173,16 @@ def _shaded(reading: Reading, *, wide: bool, few: bool) -> Table:
     return table
 
 
-def _words(reading: Reading, scores: Sequence[float], *, up: RGB, few: bool) -> Text:
-    """The words, each on a background that says how much it counts."""
-    largest = max(map(abs, scores), default=0.0) or 1.0
+def _words(reading: Reading, scores: Sequence[float], *, up: RGB, few: bool, largest: float | None = None) -> Text:
+    """The words, each on a background that says how much it counts beside `largest`, or the text's largest."""
+    largest = largest or max(map(abs, scores), default=0.0) or 1.0
     text = Text()
-    for word, score in zip(reading.words, scores, strict=True):
+    for place, (word, score) in enumerate(zip(reading.words, scores, strict=True)):
+        if place == reading.head:
+            text.append(left_out(reading), "dim").append(" ")
         text.append(clean(word), _shade(abs(score) / largest, hue=up if score > 0 else RED, few=few)).append(" ")
+    if len(reading.words) == reading.head:
+        text.append(left_out(reading), "dim")
     return text
 
 

@@ -68,7 +68,8 @@ def delete(
     shortfalls: list[Tensor] = []
     flips: list[Tensor] = []
     for share in shares:
-        top = most(scores, lengths, share=share, generator=generator)
+        ties = torch.rand(scores.shape, generator=generator).to(scores.device)
+        top = most(scores, lengths, share=share, ties=ties)
         without = probabilities(model, *keep(tokens, lengths, ~top))
         alone = probabilities(model, *keep(tokens, lengths, top))
         falls.append(confidence - without.gather(1, label[:, None])[:, 0])
@@ -100,14 +101,22 @@ def probabilities(model: nn.Module, tokens: Tensor, lengths: Tensor) -> Tensor:
     return logits.float().softmax(1)
 
 
-def most(scores: Tensor, lengths: Tensor, *, share: float, generator: torch.Generator) -> Tensor:
+def most(scores: Tensor, lengths: Tensor, *, share: float, ties: Tensor) -> Tensor:
     """Bool [B, T]: the words with the highest scores, `share` of each document rounded up.
 
-    Equal scores are ordered by chance, so that flat attention is as good as none and not as good as the first words.
+    Args:
+        scores: float [B, T].
+        lengths: int64 [B].
+        share: above 0 and at most 1.
+        ties: float [B, T], which of equal scores comes first: drawn at random, so that flat attention is as good as
+            none and not as good as the first words.
+
+    Raises:
+        ValueError: the share is out of range.
     """
     if not 0 < share <= 1:
         raise ValueError(f"share must be above 0 and at most 1, not {share}")
-    chance = torch.rand(scores.shape, generator=generator).to(scores.device).argsort(1)
+    chance = ties.argsort(1)
     ranked = scores.masked_fill(~is_word(scores, lengths), -torch.inf).gather(1, chance)
     order = chance.gather(1, ranked.argsort(dim=1, descending=True, stable=True))
     wanted = (lengths.double() * share - 1e-9).ceil()  # 0.07 of 100 is 7.000000000000001

@@ -6,11 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from dlcourse.tasks.attention_verdict import JUDGED, Contest, conclude, contests
 from dlcourse.tasks.attribution import (
     Scores,
     attention,
@@ -21,9 +22,6 @@ from dlcourse.tasks.attribution import (
 )
 from dlcourse.tasks.deletion import SHARES, Deletions, delete_by_each
 
-if TYPE_CHECKING:
-    from dlcourse.statistics import Interval
-
 TITLES: Mapping[str, str] = {
     "attention": "attention",
     "gradient_x_input": "gradient x input",
@@ -32,9 +30,7 @@ TITLES: Mapping[str, str] = {
 }
 """Every method of the test by name, as it is shown."""
 
-JUDGED = 0.1  # the share of the words whose deletion the conclusion speaks of
 RESAMPLES = 2000
-FLAT = 0.9  # normalised entropy from which attention is called nearly flat
 
 
 @dataclass(frozen=True)
@@ -67,6 +63,7 @@ class Report:
     seed: int
     entropy: Mean
     rows: tuple[Row, ...]
+    contests: tuple[Contest, ...]
     conclusion: str
 
     def to_plain(self) -> dict[str, Any]:
@@ -75,15 +72,24 @@ class Report:
 
     @classmethod
     def of_plain(cls, plain: Mapping[str, Any]) -> Report | None:
-        """From what `to_plain` gave; None if it is something else, such as a damaged file."""
+        """From what `to_plain` gave; None if it is something else, such as a damaged file or one without a test."""
         try:
             rows = tuple(
                 Row(_text(row["method"]), _number(row["share"]), *(_mean(row[name]) for name in MEASURES))
                 for row in plain["rows"]
             )
+            contests = tuple(
+                Contest(
+                    _text(one["rival"]),
+                    int(_number(one["only_attention"])),
+                    int(_number(one["only_rival"])),
+                    _number(one["p_value"]),
+                )
+                for one in plain["contests"]
+            )
             texts = {name: _text(plain[name]) for name in ("run", "split", "conclusion")}
             counts = {name: int(_number(plain[name])) for name in ("documents", "seed")}
-            return cls(entropy=_mean(plain["entropy"]), rows=rows, **texts, **counts)  # type: ignore[arg-type]
+            return cls(entropy=_mean(plain["entropy"]), rows=rows, contests=contests, **texts, **counts)  # type: ignore[arg-type]
         except (KeyError, TypeError, ValueError):
             return None
 
@@ -136,8 +142,11 @@ def report(trial: Trial, *, run: str, split: str, seed: int) -> Report:
             columns += [getattr(found, measure)[:, number] for measure in MEASURES]
     entropy, *means = bootstrap(torch.stack([column.double() for column in columns], 1), seed=seed)
     rows = tuple(Row(method, share, *means[3 * place : 3 * place + 3]) for place, (method, share) in enumerate(places))
-    conclusion = conclude(trial, entropy=entropy.mean)
-    return Report(run, split, len(trial.entropy), seed, entropy, rows, conclusion)
+    rates = {row.method: row.flips.mean for row in rows if row.share == JUDGED}
+    place = SHARES.index(JUDGED)
+    tested = contests({name: found.flips[:, place].numpy() for name, found in trial.deletions.items()})
+    conclusion = conclude(tested, rates=rates, documents=len(trial.entropy), entropy=entropy.mean)
+    return Report(run, split, len(trial.entropy), seed, entropy, rows, tested, conclusion)
 
 
 def bootstrap(values: Tensor, *, seed: int, resamples: int = RESAMPLES) -> list[Mean]:
@@ -155,53 +164,6 @@ def bootstrap(values: Tensor, *, seed: int, resamples: int = RESAMPLES) -> list[
         Mean(mean, low, high)
         for mean, low, high in zip(values.mean(0).tolist(), *ends.tolist(), strict=True)
     ]  # fmt: skip
-
-
-def conclude(trial: Trial, *, entropy: float) -> str:
-    """One plain sentence about attention, at a tenth of the words, from paired differences on the same documents."""
-    from dlcourse.statistics import (
-        paired_bootstrap,
-    )  # scipy.stats takes a second, and whoever shows a report needs none
-
-    place = SHARES.index(JUDGED)
-    flips = {name: found.flips[:, place].numpy() for name, found in trial.deletions.items()}
-    rates = {name: float(flipped.mean()) for name, flipped in flips.items()}
-    best = max(("integrated_gradients", "gradient_x_input"), key=lambda name: rates[name])
-    over_chance = paired_bootstrap(flips["attention"], flips["random"])
-    over_gradients = paired_bootstrap(flips["attention"], flips[best])
-    verdict = VERDICTS[_sign(over_chance), _sign(over_gradients)]
-    flat = f"; its weights are nearly flat (normalised entropy {entropy:.2f})" if entropy >= FLAT else ""
-    return (
-        f"With {JUDGED:.0%} of the words deleted the label flips in {rates['attention']:.1%} of "
-        f"{len(trial.entropy):,} documents by attention, {rates[best]:.1%} by {TITLES[best]} and "
-        f"{rates['random']:.1%} at random, so {verdict}{flat}."
-    ).replace("%", " %")
-
-
-_UNPROVEN = "attention is not shown to find more of what decides than chance does: do not read it as an explanation"
-_MISLEADS = "attention finds less of what decides than chance does: do not read it as an explanation"
-_MISSES = (
-    "attention points at words that matter more than chance, but misses much of what decides: "
-    "do not read it as the explanation"
-)
-_FINDS = "here attention finds the deciding words as well as gradients do"
-_UNTOLD = "these documents cannot tell attention from chance or from gradients: test more of them"
-VERDICTS: Mapping[tuple[int, int], str] = {
-    (1, 1): "here attention finds the deciding words better than gradients do",
-    (1, 0): _FINDS,
-    (1, -1): _MISSES,
-    (0, 1): _UNTOLD,
-    (0, 0): _UNTOLD,
-    (0, -1): _UNPROVEN,
-    (-1, 1): _MISLEADS,
-    (-1, 0): _MISLEADS,
-    (-1, -1): _MISLEADS,
-}
-"""By attention against chance and against gradients: 1 is more flips, -1 fewer, 0 not to be told."""
-
-
-def _sign(interval: Interval) -> int:
-    return (interval.low > 0) - (interval.high < 0)
 
 
 def _text(value: object) -> str:

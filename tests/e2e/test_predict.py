@@ -55,13 +55,41 @@ def test_predictions_are_those_of_the_runs_own_test(
 ) -> None:
     texts = ToyReviews().read().test.texts
     (tmp_path / "test.txt").write_text("\n".join(texts) + "\n", encoding="utf-8")
-    found = answer(run, f"file={tmp_path / 'test.txt'}", capsys=capsys)
+    found = answer(run, f"file={tmp_path / 'test.txt'}", "calibrated=false", capsys=capsys)
     recorded = np.load(run / "predictions.npz")
     scores = np.array([list(one["probabilities"].values()) for one in found])  # type: ignore[attr-defined]
     assert [one["text"] for one in found] == list(texts)
     np.testing.assert_allclose(scores[recorded["index"]], recorded["scores"], atol=1e-5)
     assert [one["integrated_gradients"] is None for one in found[:7]] == [False] * 5 + [True] * 2
     assert all(one["attention"] is not None for one in found)
+
+
+@pytest.mark.usefixtures("unread")
+def test_probabilities_are_calibrated_by_the_runs_temperature(
+    run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    copy = tmp_path / "m-d" / "1"
+    shutil.copytree(run, copy)
+    lines = (copy / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    record = {"step": 40, "epoch": 1.0, "split": "test", "scalars": {"temperature": 0.5}}
+    (copy / "metrics.jsonl").write_text("\n".join([*lines, json.dumps(record), ""]), encoding="utf-8")
+    [cold], [plainly] = (answer(copy, "good film", *words, capsys=capsys) for words in ((), ("calibrated=false",)))
+    assert (cold["run"], cold["temperature"]) == ("m-d/1", 0.5) and plainly["temperature"] is None
+    squares = {name: share**2 for name, share in plainly["probabilities"].items()}  # type: ignore[attr-defined]
+    assert cold["probabilities"] == pytest.approx({name: one / sum(squares.values()) for name, one in squares.items()})
+    page = tmp_path / "out.html"
+    for words, said in (((), "logits divided by 0.5,"), (("calibrated=false",), "as the model gives them")):
+        assert main(["predict", f"run={copy}", "good film", f"html={page}", *words]) == 0
+        assert said in capsys.readouterr().out and said in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("unread")
+def test_a_labelled_table_ends_in_the_accuracy(run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('label,text\npos,"good, good"\nneg,"good, good"\n', encoding="utf-8")
+    found = answer(run, f"file={tmp_path / 'a.csv'}", capsys=capsys)
+    assert [one["true_label"] for one in found] == ["pos", "neg"] and found[0]["text"] == "good, good"
+    assert main(["predict", f"run={run}", f"file={tmp_path / 'a.csv'}"]) == 0
+    assert "Accuracy: 1 of 2 labelled texts are right (50.0 %)." in capsys.readouterr().out
 
 
 def test_words_that_the_vocabulary_lacks_are_said(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,7 +124,7 @@ def test_the_answer_in_words_explains_and_warns(run: Path, capsys: pytest.Captur
     capsys.readouterr()
     assert main(["predict", f"run={run}", "the film was not good", "top=1"]) == 0
     out = capsys.readouterr().out
-    assert "integrated gradients: " in out and "at random" in out and "Attention alone is no explanation" in out
+    assert "integrated gradients: " in out and "at random" in out and "where the model looked" in out
 
 
 def test_attribute_keeps_a_table_and_a_plot_that_the_page_then_shows(

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from rich.console import Console
 
 import dlcourse
 from dlcourse import cli
-from dlcourse.commands import COMMANDS
+from dlcourse.commands import COMMANDS, explain, train
 from dlcourse.config.settings import KNOWN
 from dlcourse.config.tree import options
 from dlcourse.errors import ConfigError
@@ -151,6 +155,14 @@ def test_the_list_shows_the_users_own(
         (["optimizer.momentum", "optimizer.momentum=0.5"], ["momentum = 0.5", "default  0.9", "on the command line"]),
         (["optimizer"], ["optimizer = sgd", "adamw ", "its settings: lr,"]),
         (["checkpoint"], ["checkpoint.keep ", "How many previous checkpoints"]),
+        (["data.path", "data=reviews"], ["data.path = null", "reviews.yaml (data=reviews)"]),
+        (
+            ["reviews_toy"],
+            ["data=reviews_toy", "synthetic reviews", "epochs = 8", "data.val_fraction = 0.1", "Share of"],
+        ),
+        (["init=from_run"], ["init=from_run", "Weights of another run", "init.run = null", "the run to start from"]),
+        (["experiment=imdb_course"], ["brings model=bigru_attention, data=imdb", "optimizer.lr = 0.002"]),
+        (["optimizer.lr=0.5"], ["optimizer.lr = 0.5", "on the command line"]),
     ],
 )
 def test_a_setting_is_explained(argv: list[str], lines: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -164,6 +176,45 @@ def test_what_cannot_be_explained_gets_the_nearest_name(capsys: pytest.CaptureFi
     assert cli.main(["explain", "optimizer.lrr"]) == 2
     assert "did you mean 'lr'?" in capsys.readouterr().err
     assert cli.main(["explain"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("argv", "line"),
+    [
+        (["data.path"], "data.path: data=digits takes no such argument, but lines, reviews do; write dlcourse explain "
+                        "data.path data=lines"),
+        (["init.run"], "init.run: init=none takes no such argument, but from_run does; write dlcourse explain "
+                       "init.run init=from_run"),
+        (["optimizer.nesterov", "optimizer=adam"],
+         "but sgd does; write dlcourse explain optimizer.nesterov optimizer=sgd"),
+    ],
+)  # fmt: skip
+def test_a_setting_of_another_option_gets_the_options_that_have_it(
+    argv: list[str], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["explain", *argv]) == 2
+    assert line in capsys.readouterr().err
+
+
+def test_every_option_can_be_asked_for_by_its_group_and_name() -> None:
+    for group, members in options().items():
+        for name in members:
+            (found,) = explain._named(name, available=options(), given={group: name})
+            assert (found.group, found.name) == (group, name)
+            assert f"{group}={name}" in next(explain._option(found))
+
+
+def test_the_closing_tables_title_stands_on_one_line() -> None:
+    folder = SimpleNamespace(records=lambda: [{"split": "val", "step": 1234, "scalars": {"loss": 0.5}}])
+    run = SimpleNamespace(
+        state=SimpleNamespace(best=(1234, 0.5), validations=[1] * 100),
+        plan=SimpleNamespace(epoch=lambda step: 12.345),
+        folder=folder,
+    )
+    console = Console(file=io.StringIO(), width=80)
+    for table in train.tables(cast(Any, run), cast(Any, SimpleNamespace(test={}))):
+        console.print(table)
+    assert "best of 100 validations: step 1234 (epoch 12.345)" in cast(io.StringIO, console.file).getvalue()
 
 
 def fail(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:

@@ -12,8 +12,9 @@ from rich.console import Console
 
 from dlcourse.pages.curves import flip_curves
 from dlcourse.pages.page import page
-from dlcourse.pages.terminal import print_readings
+from dlcourse.pages.terminal import caution, extent, percent, print_readings
 from dlcourse.run.reading import Reading
+from dlcourse.tasks.attention_verdict import Contest
 from dlcourse.tasks.deletion import SHARES
 from dlcourse.tasks.faithfulness import TITLES, Mean, Report, Row
 
@@ -44,7 +45,9 @@ def report() -> Report:
     rows = tuple(
         Row(method, share, *(Mean(0.25 + share, 0.2, 0.9) for _ in range(3))) for share in SHARES for method in TITLES
     )
-    return Report("x/1", "test", 500, 0, Mean(0.967, 0.96, 0.97), rows, "So attention <b>misses</b> much.")
+    contests = (Contest("random", 90, 2, 0.0001), Contest("integrated_gradients", 3, 300, 0.0001))
+    conclusion = "So attention <b>misses</b> much."
+    return Report("x/1", "test", 500, 0, Mean(0.967, 0.96, 0.97), rows, contests, conclusion)
 
 
 class Tree(HTMLParser):
@@ -95,7 +98,7 @@ def test_whatever_a_text_says_is_shown_as_text(attack: str) -> None:
     tree = Tree(found)
     assert not {tag for tag, _ in tree.tags} & {"script", "img", "b"}
     assert not [name for _, attributes in tree.tags for name in attributes if name.startswith("on")]
-    assert attack in tree.text
+    assert attack in "".join(tree.text)
     assert "49" not in re.sub(r"#\w+|\d+ \d+ \d+", "", found.split("<article>")[1])
 
 
@@ -116,7 +119,7 @@ def test_the_deletion_test_stands_under_the_texts_if_there_was_one() -> None:
     assert "Deletion test" not in without
     tree = Tree(with_report)
     assert [tag for tag, _ in tree.tags].count("tbody") == len(SHARES)
-    assert "So attention <b>misses</b> much." in tree.text and "500 documents of test" in "".join(tree.text)
+    assert "So attention <b>misses</b> much." in "".join(tree.text) and "500 documents of test" in "".join(tree.text)
     assert "30.0 " in tree.text
 
 
@@ -177,12 +180,81 @@ def test_no_text_steers_the_terminal() -> None:
 
 
 def test_a_cut_text_says_how_much_was_read() -> None:
-    assert "(2 of 1,234,567 words read)" in printed(reading("a", "b", total=1234567))
+    assert "(2 of 1,234,567 words read, the first 1 and the last 1)" in printed(
+        reading("a", "b", total=1234567, head=1)
+    )
     assert "(empty: read as one unknown word)" in printed(reading("<unk>", total=0))
     assert "they need captum" in printed(reading("a", integrated_gradients=(), without={"random": 0.5}))
     assert "So attention <b>misses</b> much." in printed(reading("a"), report=report())
     many = reading("a", probabilities={f"class {number}": 0.1 for number in range(10)})
     assert "class 7 10.0 % and 2 more" in printed(many)
+
+
+def test_which_words_of_a_long_text_were_read_is_said_and_shown() -> None:
+    for head, which, shown in ((2, "the first 2", "a b […"), (0, "the last 2", "…] a b"),
+                               (1, "the first 1 and the last 1", "a [… 98 words not read …] b")):  # fmt: skip
+        long = reading("a", "b", total=100, head=head)
+        assert extent(long) == f"2 of 100 words read, {which}"
+        tree = Tree(page([long], run="m-d/1", report=None))
+        assert shown in " ".join("".join(tree.text).split())
+        assert shown in re.sub("\x1b[^m]*m", "", printed(long, colour=True))
+
+
+def test_nats_have_one_scale_for_the_whole_page() -> None:
+    loud, quiet = reading("good", "film"), reading("dull", "film", integrated_gradients=(0.2, -0.1))
+    tree = Tree(page([loud, quiet], run="m-d/1", report=None))
+    styles = [one["style"] for tag, one in tree.tags if tag == "span" and one.get("class") in ("for", "against")]
+    assert styles == ["--s:0.50", "--s:1.00", "--s:0.10", "--s:0.05"]
+    text = "".join(tree.text)
+    assert "+2 nats" in text and "one scale for the whole page" in text and "not in the vocabulary" in text
+    assert "--s:0.20" in page([quiet], run="m-d/1", report=None) and "+1 nats" in page([quiet], run="r", report=None)
+    terminal = printed(loud, quiet, colour=True)
+    assert (
+        "Full blue or red is 2 nats in every text" in re.sub("\x1b[^m]*m", "", terminal)
+        and "48;2;255;100;90mfilm" in terminal
+    )
+    assert re.search(r"48;2;\d+;\d+;\d+mdull", terminal.split("[2]")[1].split("integrated")[-1]) is None
+
+
+def test_a_reader_sees_which_text_it_is() -> None:
+    texts = [reading("good", "film", text="Good FILM!"), reading("bad", text="Bad. " * 99)]
+    page_text = " ".join(Tree(page(texts, run="m-d/1", report=None)).text)
+    assert "Good FILM!" in page_text and "Bad. Bad." in page_text and "…" in page_text
+    lines = printed(*texts).splitlines()
+    assert lines[0] == "[1] Good FILM!" and lines[1].startswith("pos 87.5 %")
+    assert any(line.startswith("[2] Bad. Bad.") and len(line) <= 90 for line in lines)
+
+
+def test_no_probability_is_shown_as_certain() -> None:
+    shares = (0.99951, 1 - 1e-9, 1.0, 0.9994, 0.5, 0.0004, 0.0, 0.0006)
+    assert [percent(share) for share in shares] == [
+        "> 99.9 %", "> 99.9 %", "> 99.9 %", "99.9 %", "50.0 %", "< 0.1 %", "< 0.1 %", "0.1 %",
+    ]  # fmt: skip
+    sure = reading("good", probabilities={"neg": 1e-9, "pos": 1 - 1e-9}, without={"random": 1 - 1e-9})
+    for text in (printed(sure), printed(unexplained(sure)), "".join(Tree(page([sure], run="r", report=None)).text),
+                 "".join(Tree(page([unexplained(sure)], run="r", report=None)).text)):  # fmt: skip
+        assert "> 99.9 %" in text and "100.0" not in text
+
+
+def test_one_unknown_word_is_not_one_of_them() -> None:
+    assert extent(reading("zzz")) == "1 word, not in the vocabulary"
+    assert extent(reading("zzz", "good")) == "2 words, 1 of them not in the vocabulary"
+
+
+def test_the_caution_does_not_contradict_the_conclusion() -> None:
+    """ "No explanation" stands only where nothing was tested."""
+    better = replace(report(), conclusion="here attention finds more of the deciding words")
+    assert "alone is no explanation" in caution(None) and "alone is no explanation" not in caution(better)
+    assert better.conclusion in printed(reading("a"), report=better)
+    text = "".join(Tree(page([reading("a")], run="r", report=better)).text)
+    assert text.count(better.conclusion) == 1 and "no explanation" not in text
+
+
+def test_a_true_label_and_notes_are_shown() -> None:
+    wrong = reading("good", true_label="neg<b>")
+    assert "pos 87.5 %, neg 12.5 % (labelled neg<b>)" in printed(wrong)
+    tree = Tree(page([wrong, unexplained(wrong)], run="r", report=None, notes=["logits divided by 1.98"]))
+    assert tree.text.count("neg<b>") == 2 and "logits divided by 1.98" in tree.text
 
 
 def test_what_is_not_explained_is_one_line_each() -> None:

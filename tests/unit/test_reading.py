@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -16,11 +18,12 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from dlcourse.cli import main
-from dlcourse.commands.predict import lines, plain, unescaped
+from dlcourse.commands.predict import accuracy, plain
+from dlcourse.commands.texts import Given, lines, read_file, unescaped
 from dlcourse.errors import DataError, RunError
 from dlcourse.folders import RunFolder
 from dlcourse.run import reading as reading_module
-from dlcourse.run.classifier import Classifier
+from dlcourse.run.classifier import Calibrated, Classifier, fitted_temperature
 from dlcourse.run.reading import Reading, read_texts
 from dlcourse.tasks.attribution import is_word
 from dlcourse.text.encoders import build_encoder
@@ -96,6 +99,57 @@ def test_the_words_are_those_that_the_model_sees(truncate: str, words: str) -> N
     assert " ".join(found.words) == words
     assert found.truncated and found.total == 108 and len(found.attention) == 8
     assert plain(found)["words_read"] == 8 and plain(found)["words_total"] == 108
+    assert found.head == {"head": 8, "tail": 0, "head_tail": 2}[truncate] == plain(found)["words_from_start"]
+
+
+def test_a_text_gets_the_same_random_control_alone_and_among_others() -> None:
+    text, other = "good bad good film the film the bad", "bad film the a a good"
+    long = "film " * 700
+    (alone,) = read([text])
+    for texts in ([other, text], [long, text, other], [text] * 40):
+        found = read_texts(classifier(max_length=None), texts, explained=len(texts))[texts.index(text)]
+        assert found.random == alone.random and found.without == pytest.approx(alone.without, abs=1e-12)
+    (different,) = read([text + " film"])
+    assert different.random[:4] != alone.random[:4]
+
+
+def test_the_random_control_is_a_mean_over_draws() -> None:
+    """One word in ten goes; of 8 equal ones for and 2 against, twenty draws do not all hit the same."""
+    text = "good " * 5 + "film " * 5
+    (found,) = read_texts(classifier(max_length=None), [text.strip()], explained=1)
+    one_less, none_less = 1 / (1 + 2.718281828**-8), 1 / (1 + 2.718281828**-10)
+    hits = (none_less - found.without["random"]) / (none_less - one_less) * 20
+    assert hits == pytest.approx(round(hits), abs=1e-3) and 2 <= round(hits) <= 18
+
+
+def test_a_fitted_temperature_divides_the_logits() -> None:
+    plainly = classifier()
+    cooler = replace(plainly, model=Calibrated(plainly.model, temperature=2.0), temperature=2.0)
+    ((before,), (after,)) = (read_texts(one, ["good film film film"], explained=1) for one in (plainly, cooler))
+    assert before.probabilities["pos"] == pytest.approx(1 / (1 + 2.718281828**-2))
+    assert after.probabilities["pos"] == pytest.approx(1 / (1 + 2.718281828**-1))
+    assert after.integrated_gradients == pytest.approx((1, 0, 0, 0), abs=1e-5)
+    assert after.attention == before.attention and after.without["integrated_gradients"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("scalars", "temperature"),
+    [([{"temperature": 3.0}, {"temperature": 1.5}], 1.5), ([{"accuracy": 1.0}], None), ([], None),
+     ([{"temperature": -1.0}], None), ([{"temperature": float("nan")}], None)],
+)  # fmt: skip
+def test_the_temperature_is_that_of_the_last_test(
+    scalars: list[dict[str, float]], temperature: float | None, tmp_path: Path
+) -> None:
+    records = [{"step": 1, "epoch": 1.0, "split": "test", "scalars": one} for one in scalars]
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(one) + "\n" for one in records), encoding="utf-8")
+    assert fitted_temperature(RunFolder(tmp_path)) == temperature
+
+
+def test_a_sure_model_is_below_one() -> None:
+    (found,) = read(["good " * 8])
+    assert 0.9999 < found.probabilities["pos"] < 1
+    sure = read_texts(classifier(max_length=None), ["good " * 15], explained=0)[0]
+    assert 1 - 1e-12 < sure.probabilities["pos"] < 1
 
 
 @given(texts=st.lists(st.lists(st.sampled_from(WORDS.split()), max_size=12).map(" ".join), max_size=12))
@@ -171,6 +225,47 @@ def test_bytes_that_are_no_text_are_replaced_and_said(tmp_path: Path, capsys: py
 def test_standard_input_is_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"one\ntwo\n")))
     assert lines(Path("-")) == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", 'label,text\npos,"good, film"\nneg,bad\n,""\n'),
+        ("a.tsv", "text\tlabel\ngood, film\tpos\nbad\tneg\n\t\n"),
+        (
+            "a.JSONL",
+            '{"text": "good, film", "label": "pos"}\n\n{"label": "neg", "text": "bad"}\n{"text": "", "label": null}',
+        ),
+    ],
+)
+def test_the_formats_of_training_are_read_with_their_labels(name: str, content: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    assert read_file(tmp_path / name) == [Given("good, film", "pos"), Given("bad", "neg"), Given("")]
+
+
+def test_a_table_needs_no_labels_but_the_texts(tmp_path: Path) -> None:
+    for name, content in (("a.csv", "stars,text\n5,good\n1,\n"), ("a.jsonl", '{"text": "good"}\n{"text": ""}\n')):
+        (tmp_path / name).write_text(content, encoding="utf-8")
+        assert read_file(tmp_path / name) == [Given("good"), Given("")]
+    faults = {"a.csv": ("review,stars\ngood,5\n", "a.csv has no column 'text'; there is review, stars; give"),
+              "b.csv": ("text\n", "holds no row"), "c.jsonl": ("good\n", "c.jsonl: line 1 is no JSON"),
+              "d.csv": ("", "d.csv"), "e.csv": ('text\n"good\n', "e.csv: the row that begins in line 2"),
+              "f.csv": ("text;label\ngood;pos\n", "separate columns by a comma")}  # fmt: skip
+    for name, (content, line) in faults.items():
+        (tmp_path / name).write_text(content, encoding="utf-8")
+        with pytest.raises(DataError, match=re.escape(line)):
+            read_file(tmp_path / name)
+
+
+def test_a_labelled_file_gives_the_accuracy() -> None:
+    pairs = zip(read(["good", "bad", "good", "bad"]), ("pos", "pos", "positive", None), strict=True)
+    readings = [replace(reading, true_label=label) for reading, label in pairs]
+    right, strange = accuracy(readings, classes=("neg", "pos"))
+    assert right == "Accuracy: 1 of 2 labelled texts are right (50.0 %)."
+    assert strange.startswith(
+        "Labels that the run does not know, such as 'positive', were not counted: 1; it knows neg"
+    )
+    assert not list(accuracy(read(["good"]), classes=("neg", "pos")))
 
 
 def test_a_file_that_gives_no_text_is_an_error(tmp_path: Path) -> None:
