@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,16 +13,20 @@ from dlcourse.errors import ConfigError
 from dlcourse.tasks.sampling import USUAL, Sampling
 
 if TYPE_CHECKING:
+    from dlcourse.run.poet import Poet
     from dlcourse.tasks.composing import Composition
     from dlcourse.verse.judge import Verdict
 
 PURPOSE = (
     "Write poems with a trained model. The forms are 5jue and 7jue (quatrains of five or seven characters a line),\n"
     "5lv and 7lv (eight lines), such as: dlcourse generate run=latest form=7jue start=明月 n=3\n"
-    "rules=all holds form, rhyme (平水韻) and tonal pattern (平仄), rhyme the first two, none nothing."
+    "rules=all holds form, rhyme (平水韻) and tonal pattern (平仄), rhyme the first two, none nothing.\n"
+    "format=json gives log_prob as the sum over all tokens of a poem, punctuation and end included, in nats."
 )
 FAULTS = 3
 """Of what is wrong with a poem, so many are told."""
+WIDTH = 40
+"""Characters after which a line of print is broken."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +65,14 @@ def main(argv: list[str]) -> int:
     from dlcourse.run.poet import load_poet  # torch, imported here, takes two seconds
 
     poet = load_poet(given.run, runs=given.runs, command="generate", device=given.device, allow_code=given.allow_code)
+    request, rewritten = poet.in_script(request)
+    for char, own in rewritten.items():
+        print(f"{char}: taken as {own}, which this run knows", file=sys.stderr)
     poems = poet.write(poet.outline(request), count=given.n, seed=given.seed, sampling=sampling, best_of=given.best_of)
-    judged = [(poem, poet.judge(poem.lines, form=given.form, strict=given.strict)) for poem in poems]
     if given.format == "json":
-        print(json.dumps([plain(*one) for one in judged], ensure_ascii=False, allow_nan=False))
+        print(json.dumps([plain(poem, poet, given) for poem in poems], ensure_ascii=False, allow_nan=False))
     else:
-        print("\n\n".join(written(*one) for one in judged))
+        print("\n\n".join(written(poem, poet, given) for poem in poems))
     return 0
 
 
@@ -80,6 +87,7 @@ def checked(given: Arguments) -> Sampling:
         for name, value in (("n", given.n), ("best_of", given.best_of))
         if value < 1
     ]
+    problems += [f"seed must be 0 or more, not {given.seed}"] if given.seed < 0 else []
     settings: dict[str, Any] = {}
     for name in ("temperature", "top_k", "min_p", "top_p", "repetition"):
         try:
@@ -92,8 +100,13 @@ def checked(given: Arguments) -> Sampling:
     return Sampling(**settings)
 
 
-def plain(poem: Composition, verdict: Verdict) -> dict[str, Any]:
-    """One poem's entry."""
+def plain(poem: Composition, poet: Poet, given: Arguments) -> dict[str, Any]:
+    """One poem's entry.
+
+    `log_prob` is nats, the sum over all tokens, punctuation and end included, by the model alone; `strict` is whether
+    the rules hold strictly, so that no line end has a reading of the other tone.
+    """
+    verdict = poet.judge(poem.lines, form=poem.form, strict=given.strict)
     return {
         "form": poem.form,
         "lines": poem.lines,
@@ -102,22 +115,33 @@ def plain(poem: Composition, verdict: Verdict) -> dict[str, Any]:
             "form": verdict.form,
             "rhyme": verdict.rhyme,
             "tone": verdict.tone,
+            "strict": poet.judge(poem.lines, form=poem.form, strict=True).all,
             "category": verdict.category,
             "template": None if verdict.template is None else list(verdict.template.lines),
         },
     }
 
 
-def written(poem: Composition, verdict: Verdict) -> str:
-    """One poem, a couplet a line, and under it what the rules say of it."""
-    couplets = poem.text.replace("。", "。\n").rstrip()
-    return f"{couplets}\n  {said(poem, verdict)}; {poem.mean_log_prob:.2f} nats a token"
+def written(poem: Composition, poet: Poet, given: Arguments) -> str:
+    """One poem, a couplet a line, and under it what the rules say of it; a line that never ends is broken."""
+    couplets = poem.text.replace("。", "。\n").splitlines()
+    rows = [couplet[at : at + WIDTH] for couplet in couplets for at in range(0, len(couplet), WIDTH)]
+    verdict = poet.judge(poem.lines, form=poem.form, strict=given.strict)
+    told = said(poem, verdict, doubtful=poet.doubtful(poem.lines))
+    return "\n".join([*rows, f"  {told}; {poem.character_log_prob:.2f} nats a character"])
 
 
-def said(poem: Composition, verdict: Verdict) -> str:
-    """The verdict in words."""
+def said(poem: Composition, verdict: Verdict, *, doubtful: str) -> str:
+    """The verdict in words.
+
+    Args:
+        poem: what was written.
+        verdict: which rules it keeps.
+        doubtful: its line ends that are also read in the other tone.
+    """
     if verdict.all and verdict.template is not None:
-        return f"{poem.form}: rhymes in {verdict.category}, tones {verdict.template.start}"
+        loosely = f"; not strictly, {doubtful} can have the other tone" if doubtful else ""
+        return f"{poem.form}: rhymes in {verdict.category}, tones {verdict.template.start}{loosely}"
     kept = [name for name in ("form", "rhyme", "tone") if getattr(verdict, name)]
     more = f" and {len(verdict.faults) - FAULTS} more" if len(verdict.faults) > FAULTS else ""
     return f"{poem.form}: keeps {', '.join(kept) or 'no rule'}; {'; '.join(verdict.faults[:FAULTS])}{more}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from dlcourse.data.poem_cleaning import Poem
 from dlcourse.data.poem_selection import select
 from dlcourse.data.poem_set import PoemSet
 from dlcourse.errors import DataError
+from dlcourse.verse.forms import HAN
+
+WANTED = "write one poem a line, ，。 behind its verses, or put blank lines between poems"
 
 
 class Lines(PoemSet):
@@ -62,29 +66,39 @@ class Lines(PoemSet):
             self.path = Path(path).expanduser()
         except RuntimeError:
             raise ValueError(f"path names a home folder that is not known: {path!r}") from None
-        self._notes: list[str] = []
 
     def read(self) -> Sequence[Poem]:
         """The poems in the order of the file."""
-        try:
-            text = self.path.read_text(encoding="utf-8-sig")
-        except OSError as error:
-            raise DataError(f"{self.path}: cannot be read ({error.strerror}): give data.path=FILE.txt") from None
-        except UnicodeDecodeError as error:
-            raise DataError(f"{self.path}: is not UTF-8 text ({error}): save it as UTF-8") from None
-        selection = select((poem, "") for poem in poems_of(text))
+        text = decoded(self._content(), path=self.path)
+        printed = poems_of(text)
+        if not printed:
+            raise DataError(f"{self.path}: is empty: {WANTED}")
+        if not HAN.search(text):
+            raise DataError(f"{self.path}: no line of it has Chinese characters: {WANTED}")
+        selection = select((poem, "") for poem in printed)
         self._notes = [f"{self.path}: {note}" for note in selection.notes()]
         if not selection.poems:
-            raise DataError(
-                *(self._notes or [f"{self.path}: is empty"]),
-                f"{self.path}: holds no whole poem of Chinese characters: write one a line, ，。 behind its verses, or "
-                "put blank lines between poems",
-            )
+            raise DataError(*self._notes, f"{self.path}: holds no whole poem of Chinese characters: {WANTED}")
         return selection.poems
 
-    def notes(self) -> list[str]:
-        """What was left out."""
-        return self._notes
+    def _content(self) -> bytes:
+        try:
+            return self.path.read_bytes()
+        except OSError as error:
+            raise DataError(f"{self.path}: cannot be read ({error.strerror}): give data.path=FILE.txt") from None
+
+
+def decoded(content: bytes, *, path: Path) -> str:
+    """The text of a file in UTF-8, with a byte order mark or without.
+
+    Raises:
+        DataError: it is in another encoding.
+    """
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        known = "utf-16" if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "gbk"
+        raise DataError(f"{path}: not UTF-8; convert it, e.g. iconv -f {known} -t utf-8 OLD.txt > NEW.txt") from None
 
 
 def poems_of(text: str) -> list[str]:

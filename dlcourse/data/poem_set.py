@@ -16,7 +16,7 @@ from dlcourse.data.poems import PoemSplit, check_window
 from dlcourse.data.split import stratified
 from dlcourse.data.text_set import VOCABULARY
 from dlcourse.errors import DataError
-from dlcourse.text.characters import EOP_ID, FORM_IDS, PUNCTUATION, CharacterEncoder, check_vocabulary
+from dlcourse.text.characters import EOP_ID, FORM_IDS, PUNCTUATION, RESERVED, CharacterEncoder, check_vocabulary
 from dlcourse.text.ragged import Ragged
 from dlcourse.verse.forms import FORMS
 
@@ -24,6 +24,8 @@ MARKS = 2
 """Tokens that a poem has beside its characters and punctuation: form and end."""
 LONGEST_FORM = MARKS + max(form.positions + form.lines for form in FORMS.values())
 """Tokens of a poem of the longest form."""
+FEWEST = 3
+"""Poems of a form that can stand in train, validation and test."""
 
 
 class PoemSet(DataSet):
@@ -57,10 +59,11 @@ class PoemSet(DataSet):
         self.bucket = bucket
         self.stream = stream
         self.window = window
+        self._notes: list[str] = []
 
     @abstractmethod
     def read(self) -> Sequence[Poem]:
-        """All poems, no two of them alike.
+        """All poems, no two of them alike; what is to be said of them goes into `_notes`.
 
         Raises:
             DataError: a file is missing or damaged.
@@ -72,14 +75,20 @@ class PoemSet(DataSet):
 
     def load(self) -> Splits:
         """Read the poems, cut them, make the vocabulary from the training poems, encode everything."""
+        self._notes = []
         poems = self.read()
         labels = torch.tensor([FORM_IDS[poem.form] for poem in poems], dtype=torch.int64)
         rest, test = stratified(labels, self.test_fraction, seed=TEST_SEED)
         train, val = (rest[part] for part in stratified(labels[rest], self.val_fraction, seed=self.split_seed))
         if not len(val) or not len(test):
-            raise DataError(f"{len(poems)} poems leave none to validate or to test on: add poems")
+            count = f"{len(poems)} poem{'s' if len(poems) > 1 else ''}"
+            raise DataError(
+                f"{count} cannot be cut into train, validation and test: give {FEWEST} or more of one form, and some "
+                "hundreds for a model that learns from them"
+            )
         texts = [poems[index].text for index in train.tolist()]
         encoder = CharacterEncoder.build(texts, max_tokens=self.max_tokens, min_freq=self.min_freq)
+        self._notes += vocabulary_notes(encoder.size, rows=self.max_tokens)
 
         def split(part: Tensor, *, max_length: int | None) -> PoemSplit:
             return self._split([poems[index] for index in part.tolist()], encoder=encoder, max_length=max_length)
@@ -90,6 +99,10 @@ class PoemSet(DataSet):
             test=split(test, max_length=self.max_length),
             keepsakes={VOCABULARY: encoder.to_json()},
         )
+
+    def notes(self) -> list[str]:
+        """What was left out, and whether the table of characters is much too large."""
+        return self._notes
 
     def _split(self, poems: Sequence[Poem], *, encoder: CharacterEncoder, max_length: int | None) -> PoemSplit:
         """Each poem whole, or in pieces of at most `max_length` tokens; only the last piece of a poem has its end."""
@@ -111,6 +124,17 @@ class PoemSet(DataSet):
             stream=self.stream,
             window=self.window,
         )
+
+
+def vocabulary_notes(size: int, *, rows: int) -> list[str]:
+    """A line if a vocabulary of `size` entries fills less than half of a table of `rows`."""
+    if size * 2 >= rows:
+        return []
+    marks = len(RESERVED)
+    return [
+        f"{size - marks:,} characters and {marks} marks in a table of {rows:,} rows; "
+        f"data.max_tokens={max(size, marks + 1)} takes no more"
+    ]
 
 
 def pieces(text: str, *, limit: int | None) -> list[tuple[str, bool]]:

@@ -88,7 +88,6 @@ class Tang(PoemSet):
         self.download = download
         self.script = script
         self.forms = forms
-        self._notes: list[str] = []
 
     def read(self) -> Sequence[Poem]:
         """The poems in the order of the collection, cleaned once and kept in the cache."""
@@ -99,10 +98,6 @@ class Tang(PoemSet):
         self._notes = [*_revision_notes(files), *selection.notes()]
         poems = [poem for poem in selection.poems if FORMS[self.forms](poem)]
         return poems if convert is None else converted(poems, convert=convert)
-
-    def notes(self) -> list[str]:
-        """What was left out, and whether the files are of another revision."""
-        return self._notes
 
 
 def converter(conversion: str) -> Callable[[str], str]:

@@ -117,7 +117,7 @@ def load_classifier(
     """
     run = reopen(word, runs=runs, device=device, allow_code=allow_code)
     classes, what = run.parts.data.facts().get("classes"), f"{word} is {run.what}"
-    if run.parts.data.gives != "texts" or not isinstance(run.parts.data, CutsTexts):
+    if run.gives != "texts" or not isinstance(run.parts.data, CutsTexts):
         raise ConfigError(f"{command} is for text runs; {what}")
     if not isinstance(classes, list | tuple) or not isinstance(run.parts.model, Attentive):
         raise ConfigError(f"{command} is for text runs that classify with attention; {what}")

@@ -191,6 +191,6 @@ def load_policy(word: str, *, runs: Path, command: str, device: str | None, allo
     """
     run = reopen(word, runs=runs, device=device, allow_code=allow_code)
     size = run.parts.data.facts().get("board_size")
-    if run.parts.data.gives != "positions" or not isinstance(run.parts.data, OfGames) or not isinstance(size, int):
+    if run.gives != "positions" or not isinstance(run.parts.data, OfGames) or not isinstance(size, int):
         raise ConfigError(f"{command} is for runs that learned Go; {word} is {run.what}")
     return Policy(run.folder, run.parts, run.best(), cast(OfGames, run.parts.data).planes, size)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -32,6 +32,10 @@ class Poet:
     encoder: CharacterEncoder
     table: RhymeTable
 
+    def in_script(self, request: Request) -> tuple[Request, Mapping[str, str]]:
+        """The request with its wishes in the run's script, and which characters are written otherwise there."""
+        return request.within(vocabulary_of(self.encoder))
+
     def outline(self, request: Request) -> Outline:
         """What the poems asked for may hold.
 
@@ -58,6 +62,11 @@ class Poet:
         """Which rules these lines keep."""
         return judge(lines, form=form, table=self.table, strict=strict)
 
+    def doubtful(self, lines: Sequence[str]) -> str:
+        """The ends of these lines that have readings of both tones, which strict rules forbid; each once."""
+        ends = dict.fromkeys(line[-1] for line in lines if line)
+        return "".join(end for end in ends if len(self.table.level(end)) > 1)
+
 
 def load_poet(word: str, *, runs: Path, command: str, device: str | None, allow_code: bool) -> Poet:
     """The best checkpoint of the run that `word` names, ready to write poems.
@@ -74,7 +83,8 @@ def load_poet(word: str, *, runs: Path, command: str, device: str | None, allow_
         CheckpointError: its folder is damaged.
     """
     run = reopen(word, runs=runs, device=device, allow_code=allow_code)
-    if run.parts.data.gives != "poems" or as_writer(run.parts.model) is None:
+    # What it learned is looked at first: the data set of another run might not even be built here.
+    if run.gives != "poems" or as_writer(run.parts.model) is None:
         raise ConfigError(f"{command} is for runs that learned poems; {word} is {run.what}")
     encoder = run.vocabulary(read_characters, holds="tokens", uses="write poems")
     # Own poems (data=lines) do not say which script they are in, but their characters do.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from torch import nn
 
+from dlcourse.config.targets import resolve
 from dlcourse.data.text_set import VOCABULARY
 from dlcourse.errors import CheckpointError
 from dlcourse.folders import RunFolder, find_run
@@ -31,11 +33,39 @@ E = TypeVar("E", bound=Sized)
 
 @dataclass(frozen=True)
 class Reopened:
-    """The folder of a run, the parts that its network is read with, and the options that it chose."""
+    """The folder of a run, what it was started with, and the parts that its network is read with.
+
+    Args:
+        folder: of the run.
+        config: group -> call, and the settings that belong to no group.
+        choices: the options that it chose.
+        allow_code: whether modules of the folder where the command runs may be called.
+    """
 
     folder: RunFolder
-    parts: Network
+    config: Mapping[str, Any]
     choices: Mapping[str, str | None]
+    allow_code: bool
+
+    @cached_property
+    def parts(self) -> Network:
+        """Built when first asked for, since a data set may look for its files then.
+
+        Raises:
+            ConfigError: they cannot be built here.
+        """
+        return assemble_network(self.config, choices=self.choices, allow_code=self.allow_code)
+
+    @property
+    def gives(self) -> str | None:
+        """The kind of batch that it learned from, such as "images", known from the class of its data set alone.
+
+        Raises:
+            ConfigError: there is no such class here, or it may not be called.
+        """
+        return getattr(
+            resolve(self.config["data"].get("_target_"), at="data", allow_code=self.allow_code), "gives", None
+        )
 
     @property
     def what(self) -> str:
@@ -83,11 +113,10 @@ def reopen(word: str, *, runs: Path, device: str | None = None, allow_code: bool
 
     Raises:
         RunError: there is no such run.
-        ConfigError: its parts cannot be built here.
         CheckpointError: its config is damaged.
     """
     folder = find_run(word, runs=runs)
     config, choices = read_head(folder)
     if device is not None:
         config["runtime"]["device"] = device
-    return Reopened(folder, assemble_network(config, choices=choices, allow_code=allow_code), choices)
+    return Reopened(folder, config, choices, allow_code)

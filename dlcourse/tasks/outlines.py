@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from dlcourse.errors import ConfigError
 from dlcourse.text.characters import COMMA_ID, EOP_ID, RESERVED, STOP_ID
-from dlcourse.verse.constraints import plans, wished_characters
+from dlcourse.verse.constraints import plans
 from dlcourse.verse.forms import HAN, Form, form_named
 from dlcourse.verse.table import RhymeTable
+from dlcourse.verse.wishes import in_script, refuse_unknown, wished_characters
 
 Rules = Literal["none", "form", "rhyme", "all"]
 LONGEST = 128
@@ -54,6 +55,14 @@ class Request:
     def wishes(self) -> Mapping[int, str]:
         """The characters that are settled beforehand, by their position without punctuation."""
         return wished_characters(form_named(self.form), acrostic=self.acrostic, start=self.start)
+
+    def within(self, vocabulary: Sequence[str]) -> tuple[Request, Mapping[str, str]]:
+        """The same wishes in the script of a vocabulary, and which characters are written otherwise there."""
+        others = in_script("".join(self.wishes.values()), vocabulary)
+        acrostic, start = (
+            text and "".join(others.get(char, char) for char in text) for text in (self.acrostic, self.start)
+        )
+        return replace(self, acrostic=acrostic, start=start), others
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,8 +116,6 @@ def outline(request: Request, vocabulary: Sequence[str], *, table: RhymeTable | 
         ConfigError: a wish cannot be fulfilled, or the vocabulary is too small for the rules.
     """
     ids = {token: index for index, token in enumerate(vocabulary) if index >= len(RESERVED)}
-    if lacking := [char for char in dict.fromkeys(request.wishes.values()) if char not in ids]:
-        raise ConfigError(*(f"{char}: the model's vocabulary lacks it; choose another" for char in lacking))
     if request.rules == "none":
         return _free(request, vocabulary, ids=ids)
     if table is None and request.rules != "form":
@@ -127,6 +134,7 @@ def characters(vocabulary: Sequence[str]) -> NDArray[np.bool_]:
 
 def _free(request: Request, vocabulary: Sequence[str], *, ids: Mapping[str, int]) -> Outline:
     """All that follows the start is chosen among characters, punctuation and the end."""
+    refuse_unknown(request.wishes, vocabulary, table=None)
     mask = characters(vocabulary)
     mask[[COMMA_ID, STOP_ID, EOP_ID]] = True
     form = form_named(request.form)
@@ -161,6 +169,7 @@ def _mark(line: int) -> int:
 
 def _by_form(request: Request, vocabulary: Sequence[str], table: RhymeTable) -> _Masks:
     """Any character anywhere."""
+    refuse_unknown(request.wishes, vocabulary, table=None)
     form = form_named(request.form)
     return characters(vocabulary)[None], np.zeros((1, form.positions), dtype=np.int64)
 
@@ -171,6 +180,7 @@ def _by_rhyme(request: Request, vocabulary: Sequence[str], table: RhymeTable) ->
     ends = _even_ends(form)
     # The last position rhymes in every tone pattern; wishes are left out here because they would have to fit its tones.
     known = {plan.rhyme: plan for plan in plans(request.form, vocabulary, table, strict=request.strict)}
+    refuse_unknown(request.wishes, vocabulary, table=None)
     masks = [plan.bank[plan.rows[-1]] for plan in known.values()]
     wished = [vocabulary.index(request.wishes[place]) for place in ends if place in request.wishes]
     if not (masks := [mask for mask in masks if mask[wished].all()]):

@@ -116,15 +116,15 @@ def sketch(model: nn.Module, split: PoemSplit, *, samples: int, judged: int) -> 
 
 
 def _by_the_rules(writer: Writer[Any], encoder: CharacterEncoder, *, table: RhymeTable, samples: int) -> str:
-    try:
-        poems = [
-            poem
-            for form in FORMS
-            for poem in write(writer, Request(form), encoder, table=table, count=samples, seed=SEED, rows=samples)
-        ]
-    except ConfigError as error:  # a small vocabulary can be trained all the same
-        return "  \n".join(error.problems)
-    return _written(poems, table=table)
+    shown: list[str] = []
+    for form in FORMS:
+        try:
+            poems = write(writer, Request(form), encoder, table=table, count=samples, seed=SEED, rows=samples)
+        except ConfigError as error:  # a small vocabulary can be trained all the same
+            shown.append("  \n".join(error.problems))
+        else:
+            shown.append(_written(poems, table=table))
+    return "\n\n".join(shown)
 
 
 def _written(poems: Iterable[Composition], *, table: RhymeTable | None) -> str:
@@ -137,5 +137,5 @@ def _written(poems: Iterable[Composition], *, table: RhymeTable | None) -> str:
             verdict = judge(poem.lines, form=poem.form, table=table)
             names = [name for name in ("form", "rhyme", "tone") if getattr(verdict, name)]
             rules = f": keeps {', '.join(names) or 'no rule'}"
-        shown.append(f"{couplets}  \n{poem.form}{rules}; {poem.mean_log_prob:.2f} nats a token")
+        shown.append(f"{couplets}  \n{poem.form}{rules}; {poem.character_log_prob:.2f} nats a character")
     return "\n\n".join(shown)

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from dlcourse.errors import ConfigError, suggestion
-from dlcourse.verse.forms import HAN, Form, form_named
+from dlcourse.verse.forms import form_named
 from dlcourse.verse.table import RhymeTable
 from dlcourse.verse.tones import EITHER, LEVEL, OBLIQUE, Template, templates
+from dlcourse.verse.wishes import refuse_unknown, wished_characters
 
 LEAST = 12
 """Characters that a vocabulary must know of a rhyme category before poems are rhymed in it."""
@@ -71,8 +72,14 @@ def plans(
     wanted = form_named(form)
     wishes = wished_characters(wanted, acrostic=acrostic, start=start)
     masks = _Masks(vocabulary, table=table, strict=strict)
-    _refuse_unknown(wishes, vocabulary=vocabulary, table=table)
     rhymes = _usable(rhyme, masks=masks, table=table, least=least)
+    # First whether anything can be written at all: another wish would not help where the vocabulary is too small.
+    if not any(True for template in templates(form) for _ in _of_template(template, rhymes, {}, masks=masks)):
+        raise ConfigError(
+            f"form={form}: a vocabulary of {len(vocabulary)} cannot fill its rules, for which it must know {least} "
+            "characters of one level-tone rhyme category; choose rules=form, or learn from more poems"
+        )
+    refuse_unknown(wishes, vocabulary, table=table)
     for rescued in (False, True):
         found = [
             plan
@@ -84,12 +91,7 @@ def plans(
             bank = masks.bank()
             return [Plan(template, name, bank, rows) for template, name, rows in found]
     asked = [f"{name}={value}" for name, value in (("acrostic", acrostic), ("start", start), ("rhyme", rhyme)) if value]
-    if asked:
-        raise ConfigError(f"{' '.join(asked)}: no tone pattern of {form} allows it; change it, or choose rules=form")
-    raise ConfigError(
-        f"form={form}: a vocabulary of {len(vocabulary)} cannot fill its rules, for which it must know {least} "
-        "characters of one level-tone rhyme category; choose rules=form, or learn from more poems"
-    )
+    raise ConfigError(f"{' '.join(asked)}: no tone pattern of {form} allows it; change it, or choose rules=form")
 
 
 class _Masks:
@@ -147,41 +149,6 @@ def _of_template(
         ]
         if all(masks.count(row) for row in rows):
             yield template, name, np.array(rows, dtype=np.int64)
-
-
-def wished_characters(form: Form, *, acrostic: str | None, start: str | None) -> dict[int, str]:
-    """The characters that are settled beforehand, by position."""
-    problems: list[str] = []
-    for name, value in (("acrostic", acrostic), ("start", start)):
-        if value is not None and not HAN.fullmatch(value):
-            problems.append(f"{name}={value}: only Chinese characters without punctuation are allowed")
-    if acrostic is not None and len(acrostic) != form.lines:
-        problems.append(f"acrostic={acrostic}: {form.name} has {form.lines} lines, so give {form.lines} characters")
-    if start is not None and len(start) > form.positions:
-        problems.append(f"start={start}: {len(start)} characters, but a whole {form.name} has {form.positions}")
-    if problems:
-        raise ConfigError(*problems)
-    first = {line * form.length: char for line, char in enumerate(acrostic or "")}
-    given = dict(enumerate(start or ""))
-    for at in sorted(first.keys() & given.keys()):
-        if first[at] != given[at]:
-            line = at // form.length + 1
-            raise ConfigError(f"line {line} cannot begin with both {first[at]} (acrostic) and {given[at]} (start)")
-    return first | given
-
-
-def _refuse_unknown(wishes: Mapping[int, str], *, vocabulary: Sequence[str], table: RhymeTable) -> None:
-    known = set(vocabulary)
-    problems = [
-        f"{char}: the model's vocabulary lacks it; choose another" for char in wishes.values() if char not in known
-    ]
-    problems += [
-        f"{char}: the rhyme table lacks it, so no tone can be checked; choose another, or rules=form"
-        for char in wishes.values()
-        if char in known and not table.readings(char)
-    ]
-    if problems:
-        raise ConfigError(*dict.fromkeys(problems))
 
 
 def _usable(rhyme: str | None, *, masks: _Masks, table: RhymeTable, least: int) -> list[str]:

@@ -56,13 +56,21 @@ def simplified(table: RhymeTable, *, convert: Callable[[str], str]) -> RhymeTabl
     return RhymeTable({char: tuple(found) for char, found in readings.items()})
 
 
-def _converter() -> Callable[[str], str]:
+def simplifier() -> Callable[[str], str] | None:
+    """OpenCC's conversion of a text to simplified script; None if it is not installed."""
     try:
         import opencc
-    except ImportError as error:
+    except ImportError:
+        return None
+    known: Any = opencc.OpenCC("t2s")
+    return known.convert
+
+
+def _converter() -> Callable[[str], str]:
+    convert = simplifier()
+    if convert is None:
         raise ConfigError(
             "rhymes and tones of simplified characters need OpenCC, which is not installed; "
             'pip install "dlcourse[poetry]"'
-        ) from error
-    known: Any = opencc.OpenCC("t2s")
-    return known.convert
+        )
+    return convert

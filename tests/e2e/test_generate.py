@@ -7,15 +7,21 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from independent_verse import check
+from PIL import Image
 
 import dlcourse
 from dlcourse.cli import main
-from dlcourse.data.poems_toy import ToyPoems
+from dlcourse.commands.generate import Arguments, plain, said, written
+from dlcourse.data.poems_toy import ENDS, ToyPoems
+from dlcourse.run.poet import load_poet
+from dlcourse.tasks.composing import Composition
+from dlcourse.text.characters import RESERVED, read_characters
 
 TINY = ("model.embedding_size=16", "model.hidden_size=16", "max_steps=20", "batch_size=16", "test=false")
 
@@ -62,7 +68,11 @@ def test_the_poems_keep_the_rules_and_say_so(run: Path, form: str, capsys: pytes
         assert check(poem["lines"], form, strict=True) == (True, True, True) and poem["log_prob"] < 0
         rules = poem["rules"]
         assert (rules["form"], rules["rhyme"], rules["tone"]) == (True, True, True)
-        assert rules["category"] in "東陽尤真" and list(map(len, rules["template"])) == list(map(len, poem["lines"]))
+        assert (
+            rules["strict"] is True
+            and rules["category"] in ENDS
+            and list(map(len, rules["template"])) == list(map(len, poem["lines"]))
+        )
 
 
 def test_a_seed_names_the_poems_whatever_their_number(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,9 +82,17 @@ def test_a_seed_names_the_poems_whatever_their_number(run: Path, capsys: pytest.
 
 
 def test_wishes_and_settings_are_taken(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["form=5jue", "acrostic=春風秋月", "start=春人", "temperature=0.7", "top_k=40", "min_p=0.001", "top_p=0.9"]
+    words = [
+        "form=5jue",
+        "acrostic=春夏秋冬",
+        "start=春，天。",
+        "temperature=0.7",
+        "top_k=40",
+        "min_p=0.001",
+        "top_p=0.9",
+    ]
     for poem in answer(run, *words, "repetition=1.5", "best_of=3", "n=3", capsys=capsys):
-        assert [line[0] for line in poem["lines"]] == list("春風秋月") and poem["lines"][0][1] == "人"
+        assert [line[0] for line in poem["lines"]] == list("春夏秋冬") and poem["lines"][0][1] == "天"
         assert check(poem["lines"], "5jue") == (True, True, True)
 
 
@@ -95,7 +113,9 @@ def test_the_poems_are_printed_a_couplet_a_line_with_their_verdict(
     first, second, verdict = capsys.readouterr().out.splitlines()
     one, two, three, four = poem["lines"]
     assert (first, second) == (f"{one}，{two}。", f"{three}，{four}。")
-    assert verdict.startswith(f"  7jue: rhymes in {poem['rules']['category']}, tones ") and "nats a token" in verdict
+    assert verdict.startswith(f"  7jue: rhymes in {poem['rules']['category']}, tones ") and verdict.endswith(
+        " nats a character"
+    )
 
 
 @pytest.mark.parametrize(
@@ -103,11 +123,13 @@ def test_the_poems_are_printed_a_couplet_a_line_with_their_verdict(
     [
         (["form=7ju"], ["form=7ju: there is no such form; did you mean '7jue'?"]),
         (["acrostic=春夏"], ["acrostic=春夏: 7jue has 4 lines, so give 4 characters"]),
+        (["start= ，"], ["start= holds no Chinese character: give some, or leave it out"]),
         (["rules=tone"], ["rules must be none, form, rhyme or all, not 'tone'"]),
         (
-            ["n=0", "temperature=0", "min_p=2", "top_p=2"],
+            ["n=0", "seed=-1", "temperature=0", "min_p=2", "top_p=2"],
             [
                 "n must be 1 or more, not 0",
+                "seed must be 0 or more, not -1",
                 "temperature must be positive, not 0.0",
                 "min_p must be at least 0 and at most 1, not 2.0",
                 "top_p must be above 0 and at most 1, not 2.0",
@@ -135,12 +157,43 @@ def test_a_wish_is_refused_without_torch(tmp_path: Path) -> None:
     assert done.returncode == 0 and "line 1 cannot begin with both" in done.stderr.decode()
 
 
-def test_a_character_that_the_run_never_learned_is_told(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["generate", f"run={run}", "acrostic=春夏秋冬"]) == 2
+def test_a_character_that_the_run_never_learned_is_told_with_some_that_it_knows(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["generate", f"run={run}", "acrostic=春鬱夏囗"]) == 2
+    known = read_characters((run / "vocabulary.json").read_text(encoding="utf-8"))
+    common = " ".join(known.token(len(RESERVED) + place) for place in range(8))
     assert capsys.readouterr().err.splitlines() == [
-        "dlcourse: 夏: the model's vocabulary lacks it; choose another",
-        "dlcourse: 冬: the model's vocabulary lacks it; choose another",
+        f"dlcourse: {char}: the model's vocabulary lacks it; choose another, such as {common}" for char in "鬱囗"
     ]
+
+
+def test_a_wish_in_the_other_script_is_taken_over_and_said(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("opencc")
+    capsys.readouterr()
+    assert main(["generate", f"run={run}", "start=远树", "n=1"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.startswith("遠樹")
+    assert printed.err.splitlines() == [f"{new}: taken as {old}, which this run knows" for new, old in ("远遠", "树樹")]
+
+
+def test_what_does_not_hold_strictly_names_the_line_ends_that_it_rests_on(run: Path) -> None:
+    poet = load_poet(str(run), runs=Path("runs"), command="generate", device=None, allow_code=False)
+    lines = ["白日依山盡", "黃河入海流", "欲窮千里目", "更上一層看"]
+    ids = tuple(range(10, 14))
+    poem = Composition("5jue", ids, "".join(line + "，。"[at % 2] for at, line in enumerate(lines)), (-1.0,) * 4, ids)
+    assert poet.doubtful(lines) == "看"
+    lenient = replace(poet.judge(lines, form="5jue", strict=False), rhyme=True, tone=True)
+    assert said(poem, lenient, doubtful="看").endswith("; not strictly, 看 can have the other tone")
+    assert "strictly" not in said(poem, lenient, doubtful="")
+    assert plain(poem, poet, Arguments(run=str(run)))["rules"]["strict"] is False
+
+
+def test_a_poem_whose_lines_never_end_is_broken_in_print(run: Path) -> None:
+    poet = load_poet(str(run), runs=Path("runs"), command="generate", device=None, allow_code=False)
+    poem = Composition("7lv", tuple(range(10, 110)), "山" * 100, (-2.0,) * 100, (-2.0,) * 100)
+    *rows, told = written(poem, poet, Arguments(run=str(run))).splitlines()
+    assert list(map(len, rows)) == [40, 40, 20] and told.endswith("; -2.00 nats a character")
 
 
 def test_a_run_that_learned_simplified_characters_keeps_all_rules_in_them(
@@ -175,11 +228,20 @@ def test_a_damaged_vocabulary_is_told(
     assert capsys.readouterr().err.startswith(f"dlcourse: {copy / 'vocabulary.json'}: ")
 
 
-def test_a_run_of_another_kind_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_of_another_kind_is_refused_even_where_its_data_is_gone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pictures = tmp_path / "pictures"
+    for number in range(12):
+        (pictures / "ab"[number % 2]).mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (16, 16), (number, 0, 0)).save(pictures / "ab"[number % 2] / f"{number}.png")
     common = (f"runs={tmp_path}", "runtime.threads=1", "runtime.device=cpu", "max_steps=1", "test=false")
-    assert main(["train", "data=digits", "model=resnet18", "model.width=2", *common]) == 0
-    capsys.readouterr()
-    assert main(["generate", "run=latest", f"runs={tmp_path}"]) == 2
-    assert (
-        capsys.readouterr().err == "dlcourse: generate is for runs that learned poems; latest is resnet18 on digits\n"
-    )
+    sizes = (f"data.root={pictures}", "data.size=16", "model.width=2")
+    assert main(["train", "data=folder", "model=resnet18", *sizes, *common]) == 0
+    for removed in (False, True):
+        if removed:
+            shutil.rmtree(pictures)
+        capsys.readouterr()
+        assert main(["generate", "run=latest", f"runs={tmp_path}"]) == 2
+        told = "dlcourse: generate is for runs that learned poems; latest is resnet18 on folder\n"
+        assert capsys.readouterr().err == told

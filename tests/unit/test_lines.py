@@ -13,6 +13,7 @@ from dlcourse.data.lines import Lines, poems_of
 from dlcourse.data.near_duplicates import near_duplicates
 from dlcourse.data.poem_cleaning import Fault, Poem, clean
 from dlcourse.data.poem_selection import Selection, select
+from dlcourse.data.poem_set import vocabulary_notes
 from dlcourse.data.poems import PoemSplit
 from dlcourse.data.poems_toy import generate
 from dlcourse.errors import DataError
@@ -139,14 +140,44 @@ def test_files_that_hold_no_poems_are_refused_with_what_to_do(tmp_path: Path) ->
 
     with pytest.raises(DataError, match=r"2 of fewer than 2 lines[^\n]*\n.*put blank lines between poems"):
         load("白日依山盡\n黃河入海流\n".encode())
-    with pytest.raises(DataError, match=r"is empty\n"):
-        load(b"")
-    with pytest.raises(DataError, match="is not UTF-8 text"):
-        load("白日".encode("big5"))
-    with pytest.raises(DataError, match="1 poems leave none to validate or to test on"):
-        load(TOWER.encode())
+    for empty in (b"", b"\n \n"):
+        with pytest.raises(DataError, match=r"a\.txt: is empty: write one poem a line") as caught:
+            load(empty)
+        assert len(caught.value.problems) == 1
+    with pytest.raises(DataError, match=r"a\.txt: no line of it has Chinese characters: write") as caught:
+        load(b"To be, or not to be.\n" * 120)
+    assert len(caught.value.problems) == 1
+    for encoding, name in (("gbk", "gbk"), ("utf-16", "utf-16")):
+        with pytest.raises(
+            DataError, match=rf": not UTF-8; convert it, e\.g\. iconv -f {name} -t utf-8 OLD\.txt"
+        ) as caught:
+            load("白日依山盡，黃河入海流。".encode(encoding))
+        assert "codec" not in str(caught.value)
+    for count, told in ((1, "1 poem"), (2, "2 poems")):
+        with pytest.raises(DataError, match=f"^{told} cannot be cut into train, validation and test: give 3 or more"):
+            load("\n".join([TOWER, "春眠不覺曉，處處聞啼鳥。夜來風雨聲，花落知多少。"][:count]).encode())
     with pytest.raises(DataError, match="cannot be read"):
         Lines(path=str(tmp_path / "b.txt")).load()
+
+
+def test_three_poems_are_the_fewest_and_a_table_that_is_too_large_is_told(tmp_path: Path) -> None:
+    poems = [
+        TOWER,
+        "春眠不覺曉，處處聞啼鳥。夜來風雨聲，花落知多少。",
+        "千山鳥飛絕，萬徑人蹤滅。孤舟蓑笠翁，獨釣寒江雪。",
+    ]
+    (tmp_path / "a.txt").write_text("\n".join(poems), encoding="utf-8")
+    own = Lines(path=str(tmp_path / "a.txt"), min_freq=1)
+    splits = own.load()
+    assert [len(part) for part in (splits.train, splits.val, splits.test)] == [1, 1, 1]
+    known = len(set(splits.train.texts[0]) - set("，。"))
+    told = f"{known} characters and 10 marks in a table of 8,000 rows; data.max_tokens={known + 10} takes no more"
+    assert own.notes() == [told]
+    own.load()
+    assert own.notes() == [told]
+    tight = Lines(path=str(tmp_path / "a.txt"), min_freq=1, max_tokens=known + 10)
+    assert tight.load().keepsakes == splits.keepsakes and tight.notes() == []
+    assert vocabulary_notes(50, rows=100) == [] and len(vocabulary_notes(49, rows=100)) == 1
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_samples_of_every_form_are_texts_free_and_by_the_rules() -> None:
     sketch = Poetry(samples=2, judged=0).sketch(model(), val())
     assert not sketch.scalars and list(sketch.media) == ["samples/free", "samples/by_the_rules"]
     texts = [item.markdown for item in sketch.media.values() if isinstance(item, Text)]
-    assert [text.count("nats a token") for text in texts] == [8, 8]
+    assert [text.count("nats a character") for text in texts] == [8, 8]
     poems = texts[1].split("\n\n")
     assert [poem.splitlines()[-1].split(":")[0] for poem in poems] == [form for form in FORMS for _ in range(2)]
     for poem in poems:
@@ -128,6 +128,22 @@ def test_a_vocabulary_too_small_for_the_rules_is_trained_all_the_same() -> None:
     rules, *_ = examined(within=Splits(small, small, small), of=narrow)
     assert [row[0] for row in rules.rows] == ["5jue free", "7jue free"]
     assert any(note.startswith("left out, 5jue by the rules: form=5jue: a vocabulary of 14") for note in rules.notes)
+
+
+def test_a_form_that_the_vocabulary_cannot_fill_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = poem_samples.write
+
+    def refusing(writer: object, request: Request, *given: object, **named: object) -> object:
+        if request.form == "7jue" and request.rules == "all":
+            raise ConfigError("form=7jue: too small")
+        return original(writer, request, *given, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(poem_samples, "write", refusing)
+    shown = Poetry(judged=0).sketch(model(), val()).media["samples/by_the_rules"]
+    assert isinstance(shown, Text)
+    first, refused, *rest = shown.markdown.split("\n\n")
+    assert refused == "form=7jue: too small"
+    assert [poem.splitlines()[-1].split(":")[0] for poem in (first, *rest)] == ["5jue", "5lv", "7lv"]
 
 
 def test_a_model_that_cannot_write_or_gives_no_numbers_stops_nothing() -> None:

@@ -92,7 +92,7 @@ def test_poems_carry_their_form_title_and_end_and_long_ones_are_cut(tmp_path: Pa
 
 def test_copies_variants_and_damage_are_counted_and_the_revision_is_named(tmp_path: Path) -> None:
     folder = write(tmp_path / "全唐诗")
-    data = Tang(root=str(tmp_path), download=False)
+    data = Tang(root=str(tmp_path), download=False, max_tokens=300)
     data.load()
     revision, left_out = data.notes()
     assert revision.startswith(f"{folder} holds other files than chinese-poetry 2.0.1 (SHA-256 ")
@@ -106,7 +106,7 @@ def test_the_published_files_need_no_remark(tmp_path: Path, monkeypatch: pytest.
     write(tmp_path / "全唐诗")
     digest = hashlib.sha256(b"".join(contents().values())).hexdigest()
     monkeypatch.setattr("dlcourse.data.tang.PUBLISHED", digest)
-    data = Tang(root=str(tmp_path), download=False)
+    data = Tang(root=str(tmp_path), download=False, max_tokens=300)
     data.load()
     assert len(data.notes()) == 1
 

@@ -1,5 +1,7 @@
 """What a decoder may choose from: plans for a vocabulary, wishes, and wishes that cannot be."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from dlcourse.errors import ConfigError
 from dlcourse.verse.constraints import plans
 from dlcourse.verse.forms import FORMS
 from dlcourse.verse.table import rhyme_table
+from dlcourse.verse.wishes import in_script, refuse_unknown, wished_characters
 
 TABLE = rhyme_table()
 VOCABULARY = list(dict.fromkeys(["<pad>", "，", "。", "囗", *"春夏秋冬明月東風", *sorted(TABLE.known)[::3]]))
@@ -81,7 +84,10 @@ def test_categories_with_too_few_known_characters_are_left_out() -> None:
         ({"start": "moon"}, "start=moon: only Chinese characters"),
         ({"start": "月" * 21}, "21 characters, but a whole 5jue has 20"),
         ({"start": "囗月"}, "囗: the rhyme table lacks it"),
-        ({"start": "㐂"}, "㐂: the model's vocabulary lacks it; choose another"),
+        ({"start": "㐂"}, "㐂: the model's vocabulary lacks it; choose another, such as 囗 春 夏 秋 冬"),
+        ({"start": ""}, "start= holds no Chinese character: give some, or leave it out"),
+        ({"start": "，。 "}, "start= holds no Chinese character"),
+        ({"acrostic": ""}, "acrostic= holds no Chinese character"),
         ({"start": "明月", "acrostic": "春夏秋冬"}, "line 1 cannot begin with both 春"),
         ({"start": "東風東風東風東風東風"}, "start=東風東風東風東風東風: no tone pattern of 5jue allows it"),
         (
@@ -95,6 +101,34 @@ def test_impossible_wishes_get_one_line(wish: dict[str, str], problem: str) -> N
     with pytest.raises(ConfigError, match=problem) as caught:
         plans("5jue", VOCABULARY, TABLE, strict=False, **wish)  # type: ignore[arg-type]
     assert len(caught.value.problems) == 1 and "\n" not in str(caught.value)
+
+
+def test_punctuation_and_spaces_of_a_start_are_passed_over() -> None:
+    assert wished_characters(FORMS["5jue"], acrostic=None, start="床前明月光，\n疑 。") == dict(
+        enumerate("床前明月光疑")
+    )
+
+
+@pytest.mark.parametrize("wish", [{"start": "東風"}, {"start": "鬱"}, {"acrostic": "東風東風"}])
+def test_that_the_vocabulary_is_too_small_is_told_before_a_wish_is_looked_at(wish: dict[str, str]) -> None:
+    for vocabulary in (["東", "風", "月"], [*"東風紅同窮弓宮終蟲翁鴻叢"]):
+        with pytest.raises(ConfigError, match=f"^form=5jue: a vocabulary of {len(vocabulary)} cannot fill its rules"):
+            plans("5jue", vocabulary, TABLE, strict=False, **wish)  # type: ignore[arg-type]
+
+
+def test_a_wish_is_found_in_the_other_script_where_it_stands_for_one_character() -> None:
+    pytest.importorskip("opencc")
+    assert in_script("学明发为", ["明", "學", "爲", "為", "發", "髮"]) == {"学": "學", "为": "爲"}
+    assert in_script("學髮月", ["学", "发"]) == {"學": "学", "髮": "发"}
+    with pytest.raises(ConfigError, match="^发: the model's vocabulary lacks it; it stands for 發 or 髮, so write"):
+        refuse_unknown({0: "发"}, ["髮", "發"][::-1], table=None)
+
+
+def test_without_opencc_no_other_script_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "opencc", None)
+    assert in_script("学", ["學"]) == {}
+    with pytest.raises(ConfigError, match="^学: the model's vocabulary lacks it; choose another, such as 學$"):
+        refuse_unknown({0: "学"}, ["，", "學"], table=None)
 
 
 def test_a_form_that_does_not_exist_and_a_vocabulary_too_small_are_refused() -> None:
