@@ -64,6 +64,8 @@ def find_games(root: Path) -> GoFiles:
     Raises:
         DataError: there are none, or a folder cannot be looked into.
     """
+    if not root.exists():
+        raise DataError(f"{root}: no such file or folder: give data.root=FOLDER with games of Go")
     try:
         if root.is_dir():
             found = sorted(_scan(str(root), above=""))
@@ -121,14 +123,17 @@ def _read_zip(path: str) -> Contents:
 
 
 def _read_tar(path: str) -> Contents:
-    # As a stream: members come in their own order, and none is looked for again in the compressed file.
+    # As a stream, so that none is looked for again in the compressed file, and then sorted: the games of a folder are
+    # the same games, whichever way they were packed. `tar c .` begins every name with "./".
+    found: list[tuple[str, bytes]] = []
     with tarfile.open(path, "r|*") as archive:
         for member in archive:
             if member.isreg() and _is_game(member.name):
                 _check_length(member.size, name=member.name)
                 content = archive.extractfile(member)
                 assert content is not None  # a regular file has content
-                yield member.name, content.read()
+                found.append((member.name.removeprefix("./"), content.read()))
+    yield from sorted(found, key=lambda pair: pair[0])
 
 
 def _check_length(length: int, *, name: str) -> None:

@@ -155,6 +155,16 @@ def test_an_archive_gives_what_its_folder_gives(tmp_path: Path, ending: str) -> 
     assert sorted(seen(both)) == sorted(seen(plain))
 
 
+def test_the_order_of_a_tar_is_that_of_the_names_in_it(tmp_path: Path) -> None:
+    folder = write(tmp_path / "games", [played(seed) for seed in range(6)])
+    packed = tmp_path / "games.tar"
+    with tarfile.open(packed, "w") as archive:
+        for path in sorted(folder.iterdir(), reverse=True):
+            archive.add(path, f"./{path.name}")
+    names = [name for name, _ in find_games(packed).read()]
+    assert names == [f"games.tar/{path.name}" for path in sorted(folder.iterdir())]
+
+
 def test_one_file_may_hold_all_games(tmp_path: Path) -> None:
     games = [played(seed) for seed in range(6)]
     path = tmp_path / "all.SGF"
@@ -272,7 +282,7 @@ def test_ranks_are_read_as_they_are_written(text: str, number: int) -> None:
 def test_what_is_no_game_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no games of Go: give data.root=FOLDER"):
         find_games(tmp_path)
-    with pytest.raises(DataError, match="holds no games of Go"):
+    with pytest.raises(DataError, match="missing: no such file or folder: give data.root=FOLDER"):
         find_games(tmp_path / "missing")
     broken = tmp_path / "a.zip"
     broken.write_bytes(b"PK\3\4 and no more")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch.utils.tensorboard.writer import SummaryWriter
 from dlcourse.media import Picture, PrecisionRecall, Text
 from dlcourse.training.events import Event, Record, Shown
 
+EVENTS = "events.out.tfevents.*"
 PLAIN = frozenset({"lr", "grad_norm", "loss_scale", "skipped"})  # of training alone, so without `train/` before
 
 
@@ -31,7 +33,7 @@ class TensorBoard:
         self, folder: Path, *, settings: Mapping[str, object], metrics: list[str], resumed_at: int = 0
     ) -> None:
         # For a new run too: TensorBoard takes a folder's first mark for its start and purges from the second on.
-        self._writer = SummaryWriter(str(folder), purge_step=resumed_at)
+        self._writer = newest(folder, purge_step=resumed_at)
         # add_hparams would open a second run folder; the same three summaries fit into this one.
         values = {name: plain(value) for name, value in settings.items()}
         experiment, start, self._end = hparams(values, dict.fromkeys(metrics, 0.0))
@@ -78,6 +80,29 @@ class TensorBoard:
         if record.split == "train":
             for name, value in record.timing.items():
                 self._writer.add_scalar(name, value, record.step)
+
+
+def newest(folder: Path, *, purge_step: int) -> SummaryWriter:
+    """A writer whose file TensorBoard reads last, as it must.
+
+    TensorBoard reads files in the order of their names, which hold the second and the number of the writer in its
+    process. Where one process goes on with a run in the second in which it stopped it, number 10 comes before 9.
+    """
+    while True:
+        before = set(folder.glob(EVENTS))
+        writer = SummaryWriter(str(folder), purge_step=purge_step)
+        (own,) = set(folder.glob(EVENTS)) - before
+        if all(path.name < own.name for path in before) or not same_second(own, before):
+            return writer
+        writer.close()
+        own.unlink()
+        time.sleep(1 - time.time() % 1)
+
+
+def same_second(own: Path, others: Iterable[Path]) -> bool:
+    """Whether a name among the others begins with the second that `own` begins with."""
+    begin = ".".join(own.name.split(".")[:4])
+    return any(path.name.startswith(f"{begin}.") for path in others)
 
 
 def plain(value: object) -> bool | int | float | str:
