@@ -61,7 +61,7 @@ def numbers_of(folder: RunFolder) -> dict[str, Any]:
     return {
         "run": f"{folder.path.parent.name}/{folder.path.name}",
         "seed": yaml.safe_load(folder.config.read_text(encoding="utf-8"))["seed"],
-        "words": [word for word in words if word and not word.startswith(("seed=", "runs=", "data.root="))],
+        "words": [portable(word) for word in words if word and not word.startswith(("seed=", "runs=", "data.root="))],
         "processor": environment.get("processor"),
         "threads": environment.get("threads"),
         "torch": environment.get("torch"),
@@ -70,6 +70,12 @@ def numbers_of(folder: RunFolder) -> dict[str, Any]:
         "val": {name: value for name, value in max(validations, key=worth, default={}).items() if name in METRICS},
         "test": {name: tested[-1]["scalars"][name] for name in METRICS if name in tested[-1]["scalars"]},
     }
+
+
+def portable(word: str) -> str:
+    """A word of the command line; a run that it names by a path, by MODEL-DATA/TIME."""
+    key, _, value = word.partition("=")
+    return f"{key}={'/'.join(Path(value).parts[-2:])}" if key.endswith(".run") else word
 
 
 def worth(scalars: dict[str, float]) -> float:
