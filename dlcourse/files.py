@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from dlcourse.errors import ConfigError
+
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a file beside `path`, then put it in place of `path` in one step.
@@ -35,6 +37,18 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def make_output(folder: Path) -> None:
+    """Make the folder that `out` names; before the work, since a wrong name should not cost minutes.
+
+    Raises:
+        ConfigError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"out: {folder} cannot be made ({error.strerror}); name another folder") from error
 
 
 def write_text(path: Path, text: str) -> None:

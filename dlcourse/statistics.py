@@ -1,4 +1,4 @@
-"""Whether a difference is more than chance: McNemar's test and a bootstrap over items, Welch's interval over seeds."""
+"""Whether a difference is more than chance: McNemar's test, a bootstrap over items, Welch's and Wilson's intervals."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+NORMAL = 1.959963984540054
+"""The standard normal distribution's 97.5 % quantile."""
 Hits = NDArray[np.bool_]
 """Bool [N]: which items a model has right, in an order that both models share."""
 
@@ -20,6 +22,15 @@ class Interval:
 
     low: float
     difference: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share and the ends of its interval, 0 to 1."""
+
+    low: float
+    share: float
     high: float
 
 
@@ -101,6 +112,21 @@ def welch(first: Sequence[float], second: Sequence[float], *, level: float = 0.9
     )
     reach = float(stats.t.isf(tail, freedom)) * math.sqrt(sum(shares))
     return Interval(difference - reach, difference, difference + reach)
+
+
+def wilson(points: float, games: int) -> Share:
+    """The share of points won, with its 95 % interval (Wilson 1927; Brown, Cai and DasGupta 2001, section 3.1).
+
+    Args:
+        points: games won; a draw is half a point.
+        games: all of them, 1 or more.
+    """
+    if not 0 <= points <= games or not games:
+        raise ValueError(f"points must be 0 to games and games 1 or more, not {points} of {games}")
+    share, square = points / games, NORMAL**2
+    middle = (points + square / 2) / (games + square)
+    reach = NORMAL * math.sqrt(games * share * (1 - share) + square / 4) / (games + square)
+    return Share(max(0.0, middle - reach), share, min(1.0, middle + reach))
 
 
 def _tail(level: float) -> float:

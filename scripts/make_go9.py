@@ -29,7 +29,7 @@ from dlcourse.files import replace_file
 from dlcourse.go.board import Board
 from dlcourse.go.gtp_program import GtpProgram, split_command
 from dlcourse.go.player import sensible_points
-from dlcourse.go.points import from_vertex, to_vertex
+from dlcourse.go.points import LETTERS, from_vertex, to_vertex
 from dlcourse.go.scoring import area_score
 
 NAME = "make_go9.py"
@@ -39,7 +39,6 @@ PIECE = 100
 """So many games are one program's, one file's, and lost if the script is stopped."""
 LONGEST = 3 * SIZE * SIZE
 """A game with more moves, which superko does not forbid, is left out."""
-LETTERS = {1: "b", 2: "w"}
 
 
 @dataclass(frozen=True)

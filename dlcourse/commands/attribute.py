@@ -49,7 +49,7 @@ def main(argv: list[str]) -> int:
     given = read(Arguments, argv, command="attribute", purpose=PURPOSE)
     if given.documents < 1:
         raise ConfigError(f"documents must be 1 or more, not {given.documents}")
-    from dlcourse.files import write_json  # torch, imported below, takes two seconds
+    from dlcourse.files import make_output, write_json  # torch, imported below, takes two seconds
     from dlcourse.media import Picture
     from dlcourse.pages.curves import flip_curves
     from dlcourse.run.classifier import load_classifier
@@ -67,7 +67,7 @@ def main(argv: list[str]) -> int:
         calibrated=False,  # what is measured is the model, and no flip depends on it
     )
     out = given.out or classifier.folder.path / "attribution"
-    make(out)
+    make_output(out)
     found = test(classifier, given)
     write_json(out / "attribution.json", found.to_plain())
     write_png(out / "flips.png", render(Picture(partial(flip_curves, found))))
@@ -82,14 +82,6 @@ def main(argv: list[str]) -> int:
     print(f"\n{found.conclusion}\n")
     print(f"kept in {out / 'attribution.json'} and {out / 'flips.png'}")
     return 0
-
-
-def make(folder: Path) -> None:
-    """Make the folder now: a wrong name should not cost the minutes of the test."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"out: {folder} cannot be made ({error.strerror}); name another folder") from error
 
 
 def test(classifier: Classifier, given: Arguments) -> Report:

@@ -52,7 +52,7 @@ def main(argv: list[str]) -> int:
     """Play, write, count."""
     given = read(Arguments, argv, command="match", purpose=PURPOSE)
     check(given)
-    from dlcourse.files import write_json
+    from dlcourse.files import make_output, write_json
     from dlcourse.go.match import play_match
     from dlcourse.run.go_player import Wishes, load_player  # torch, imported here, takes two seconds
 
@@ -61,7 +61,7 @@ def main(argv: list[str]) -> int:
     with opponent(given, wishes=wishes) as second:
         size = board_size(given, first, second)
         out = given.out or home(first) / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-        make(out)
+        make_output(out)
         played: list[Played] = []
         try:
             for game in play_match(first, second, games=given.games, size=size, komi=given.komi):
@@ -148,14 +148,6 @@ def home(player: Player) -> Path:
     return folder / "matches"
 
 
-def make(folder: Path) -> None:
-    """Make the folder now: a wrong name should not cost a game."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"out: {folder} cannot be made ({error.strerror}); name another folder") from error
-
-
 def keep(game: Played, path: Path) -> None:
     """Write a game as SGF."""
     from dlcourse.files import write_text
@@ -166,23 +158,22 @@ def keep(game: Played, path: Path) -> None:
 
 def line(game: Played, *, number: int) -> str:
     """One game in a line."""
-    colour = {1: "black", 2: "white"}[game.colour]
+    from dlcourse.go.points import NAMES
+
     fault = f" ({game.fault})" if game.fault else ""
     moves = len(game.record.moves)
-    return f"game {number:3}: {SAYS[game.points]:4} as {colour}, {game.record.result}, {moves} moves{fault}"
+    return f"game {number:3}: {SAYS[game.points]:4} as {NAMES[game.colour]}, {game.record.result}, {moves} moves{fault}"
 
 
 def summary(played: Sequence[Played], *, names: tuple[str, str]) -> dict[str, Any]:
     """The numbers of a match of one game or more, seen by the first player."""
-    from dlcourse.go.match import distinct, wilson
-    from dlcourse.go.points import BLACK, WHITE
+    from dlcourse.go.match import distinct
+    from dlcourse.go.points import NAMES
+    from dlcourse.statistics import wilson
 
     points = [game.points for game in played]
     share = wilson(sum(points), len(played))
-    sides = {
-        name: [game.points for game in played if game.colour == colour]
-        for name, colour in (("black", BLACK), ("white", WHITE))
-    }
+    sides = {name: [game.points for game in played if game.colour == colour] for colour, name in NAMES.items()}
     return {
         "player": names[0],
         "opponent": names[1],

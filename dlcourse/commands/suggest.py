@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -63,9 +63,11 @@ class Opinion:
     @property
     def title(self) -> str:
         """Which position it is."""
-        return f"{self.source}, move {self.number}: {side(self.board.to_play)} to play"
+        from dlcourse.go.points import NAMES
 
-    @property
+        return f"{self.source}, move {self.number}: {NAMES[self.board.to_play]} to play"
+
+    @cached_property
     def order(self) -> list[int]:
         """Every legal move, the most probable first."""
         legal = np.flatnonzero(self.board.legal_mask())
@@ -161,7 +163,7 @@ def told(opinion: Opinion, *, top: int) -> str:
 
 def plain(opinion: Opinion, *, top: int) -> dict[str, Any]:
     """The answer for programs; `probabilities` are those of the points, row by row from the top."""
-    from dlcourse.go.points import to_vertex
+    from dlcourse.go.points import NAMES, to_vertex
 
     size = opinion.board.size
 
@@ -173,7 +175,7 @@ def plain(opinion: Opinion, *, top: int) -> dict[str, Any]:
     return {
         "source": opinion.source,
         "move": opinion.number,
-        "to_play": side(opinion.board.to_play),
+        "to_play": NAMES[opinion.board.to_play],
         "best": [entry(move) for move in opinion.order[:top]],
         "played": played,
         "pass": float(opinion.chances[-1]),
@@ -185,11 +187,6 @@ def rank_of(move: int, opinion: Opinion) -> int:
     """The place of a move among the legal ones, from 1; behind all of them if it is illegal."""
     order = opinion.order
     return order.index(move) + 1 if move in order else len(order) + 1
-
-
-def side(colour: int) -> str:
-    """A colour in words."""
-    return {1: "black", 2: "white"}[colour]
 
 
 def draw(opinion: Opinion, path: Path) -> None:

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from dlcourse.data.tables import FORMATS, SEPARATORS, Columns, Row, check_encoding, rows_refused
+from dlcourse.data.tables import DELIMITERS, FORMATS, SEPARATORS, Columns, Row, check_encoding, is_utf8, rows_refused
 from dlcourse.errors import DataError, suggestion
 
 TEXT, LABEL = "text", "label"  # the columns of a table
-DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 
 @dataclass(frozen=True)
@@ -60,11 +59,11 @@ def rows(path: Path) -> list[Given]:
     found = list(read(io.StringIO(text, newline=""), path=path, columns=columns))
     if faults := [one for one in found if isinstance(one, str)]:
         raise rows_refused(path, faults)
-    rows = [one for one in found if isinstance(one, Row)]
-    if not rows:
+    good = [one for one in found if isinstance(one, Row)]
+    if not good:
         raise DataError(f"file: {path} holds no row")
-    tell_damaged(path, [row.line for row in rows if row.damaged])
-    return [Given(row.text, row.label.strip() or None if labelled else None) for row in rows]
+    tell_damaged(path, [row.line for row in good if row.damaged])
+    return [Given(row.text, row.label.strip() or None if labelled else None) for row in good]
 
 
 def column_names(text: str, *, ending: str) -> list[str]:
@@ -116,12 +115,3 @@ def read_bytes(path: Path) -> bytes:
         return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     except OSError as error:
         raise DataError(f"file: {path} cannot be read ({error.strerror})") from error
-
-
-def is_utf8(content: bytes) -> bool:
-    """Whether these bytes are text."""
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True

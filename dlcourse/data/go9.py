@@ -7,6 +7,7 @@ import io
 import zipfile
 import zlib
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -64,13 +65,17 @@ class Go9(GoSet):
 
     def read(self) -> Games:
         """Replay the games of the file, or take them from the cache."""
-        content = embedded(PATH)
+        content = self._content
         digest = hashlib.sha256(content.moves.tobytes() + content.starts.tobytes()).hexdigest()
         return gather_games(lambda: records(content), digest=digest, size=SIZE, most=None, where=str(PATH))
 
     def first_moves(self, games: Games) -> NDArray[np.int64]:
         """The random moves at the beginning of each game."""
-        return embedded(PATH).random[games.order]
+        return self._content.random[games.order]
+
+    @cached_property
+    def _content(self) -> Embedded:
+        return embedded(PATH)
 
 
 class Embedded(NamedTuple):

@@ -95,7 +95,8 @@ class GoSet(DataSet):
         skipped = {**games.skipped.counts, **left_out}
         rest, test = held_out(games.keys, wanted, self.test_fraction, seed=TEST_SEED)
         train, val = held_out(games.keys, rest, self.val_fraction, seed=mix(self.split_seed, 1))
-        parts = [learned_rows(games, part, first=self.first_moves(games)) for part in (train, val, test)]
+        first = self.first_moves(games)
+        parts = [learned_rows(games, part, first=first) for part in (train, val, test)]
         if not all(map(len, parts)):
             raise DataError(
                 f"{int(wanted.sum())} games of {games.skipped.found} leave none to train, to validate or to test on "

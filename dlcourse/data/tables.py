@@ -93,7 +93,7 @@ def check_encoding(path: Path) -> None:
                 guess = "utf-16"
             if not line.isascii():
                 foreign += 1
-                broken += not _is_utf8(line)
+                broken += not is_utf8(line)
     if broken * 2 > foreign:
         raise DataError(
             f"{path}: is not UTF-8 ({broken:,} of the {foreign:,} lines that are not plain ASCII); convert it from "
@@ -101,7 +101,8 @@ def check_encoding(path: Path) -> None:
         )
 
 
-def _is_utf8(content: bytes) -> bool:
+def is_utf8(content: bytes) -> bool:
+    """Whether these bytes are text."""
     try:
         content.decode("utf-8")
     except UnicodeDecodeError:
@@ -221,11 +222,10 @@ def _place(name: str, names: Sequence[str], *, path: Path, argument: str, line: 
 
 
 SEPARATORS = frozenset(";,|\t")
-
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 FORMATS: Mapping[str, Callable[..., Iterator[Row | str]]] = {
-    ".csv": partial(_table, delimiter=","),
-    ".tsv": partial(_table, delimiter="\t"),
+    **{ending: partial(_table, delimiter=delimiter) for ending, delimiter in DELIMITERS.items()},
     ".jsonl": _json_lines,
 }
 """By the ending of a file's name."""

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 
 from dlcourse.go.board import Board
 from dlcourse.go.player import Player
-from dlcourse.go.points import BLACK, LARGEST, SMALLEST, WHITE, from_vertex
+from dlcourse.go.points import LARGEST, NAMES, SMALLEST, from_vertex
 from dlcourse.go.rules import PLAYING, Rules
 from dlcourse.go.scoring import KOMI
 
 USUAL_SIZE = 19
-COLOURS = {"b": BLACK, "black": BLACK, "w": WHITE, "white": WHITE}
+COLOURS = {word: colour for colour, name in NAMES.items() for word in (name, name[0])}
 NUMBER = re.compile(r"[+-]?[0-9]{1,9}(\.[0-9]{0,9})?")
 
 

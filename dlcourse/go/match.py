@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,8 +17,6 @@ from dlcourse.go.scoring import KOMI, area_score
 
 LONGEST = 4
 """A game ends after so many moves for each point of the board and is counted as it stands."""
-NORMAL = 1.959963984540054
-"""The standard normal distribution's 97.5 % quantile."""
 
 
 @dataclass(frozen=True)
@@ -41,15 +38,6 @@ class Played:
         """1 if the first player won, 0 if it lost, a half for a draw."""
         winner = winner_of(self.record.result)
         return 0.5 if winner is None else float(winner == self.colour)
-
-
-@dataclass(frozen=True)
-class Share:
-    """A share and the ends of its interval, 0 to 1."""
-
-    low: float
-    share: float
-    high: float
 
 
 def play_match(
@@ -121,18 +109,3 @@ def record_of(board: Board, players: dict[int, Player], *, komi: float, result: 
 def distinct(games: Sequence[Played]) -> int:
     """How many games differ in any move."""
     return len({game.record.moves.tobytes() for game in games})
-
-
-def wilson(points: float, games: int) -> Share:
-    """The share of points won, with its 95 % interval (Wilson 1927; Brown, Cai and DasGupta 2001, section 3.1).
-
-    Args:
-        points: games won; a draw is half a point.
-        games: all of them, 1 or more.
-    """
-    if not 0 <= points <= games or not games:
-        raise ValueError(f"points must be 0 to games and games 1 or more, not {points} of {games}")
-    share, square = points / games, NORMAL**2
-    middle = (points + square / 2) / (games + square)
-    reach = NORMAL * math.sqrt(games * share * (1 - share) + square / 4) / (games + square)
-    return Share(max(0.0, middle - reach), share, min(1.0, middle + reach))

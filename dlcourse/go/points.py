@@ -8,6 +8,11 @@ EMPTY: Final = 0
 BLACK: Final = 1
 WHITE: Final = 2
 
+NAMES: Final = {BLACK: "black", WHITE: "white"}
+"""A colour as GTP and people write it."""
+LETTERS: Final = {BLACK: "B", WHITE: "W"}
+"""A colour as SGF writes it; GTP reads either case."""
+
 SMALLEST: Final = 2
 LARGEST: Final = 25
 """GTP names no more columns than the alphabet has letters without I (GTP 2 draft, section 2.11)."""

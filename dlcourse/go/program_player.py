@@ -5,11 +5,10 @@ from __future__ import annotations
 from dlcourse.go.board import Board
 from dlcourse.go.gtp_program import GtpProgram, ProgramFault, Refused
 from dlcourse.go.player import RESIGN
-from dlcourse.go.points import BLACK, WHITE, from_vertex, to_vertex
+from dlcourse.go.points import LETTERS, from_vertex, pass_point, to_vertex
 
 CLEANUP = "kgs-genmove_cleanup"
 """What asks for a move after both have passed, until dead stones are gone; not every program knows it."""
-LETTERS = {BLACK: "b", WHITE: "w"}
 
 
 class ProgramPlayer:
@@ -54,8 +53,8 @@ class ProgramPlayer:
     def _pass(self, board: Board, colour: int) -> int:
         """Pass for it."""
         self._obey(f"play {LETTERS[colour]} pass")
-        self._told = [*board.moves, (colour, board.size * board.size)]
-        return board.size * board.size
+        self._told = [*board.moves, (colour, pass_point(board.size))]
+        return pass_point(board.size)
 
     def _catch_up(self, board: Board, *, komi: float) -> None:
         """Tell it what it does not know; from the start if the board is none that follows from what it knows.

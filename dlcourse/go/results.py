@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dlcourse.go.points import BLACK, WHITE
+from dlcourse.go.points import BLACK, LETTERS, WHITE
 
-LETTERS = {BLACK: "B", WHITE: "W"}
 DRAW = "0"
 
 

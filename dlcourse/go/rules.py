@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from dlcourse.go.points import BLACK, pass_point, to_vertex
+from dlcourse.go.points import NAMES, pass_point, to_vertex
 
 OCCUPIED: Final = "occupied"
 SUICIDE: Final = "suicide"
@@ -58,4 +58,4 @@ class IllegalMove(ValueError):
         self.colour = colour
         self.reason = reason
         name = to_vertex(point, size=size) if 0 <= point <= pass_point(size) else f"point {point}"
-        super().__init__(f"{name} is illegal for {'black' if colour == BLACK else 'white'}: {reason}")
+        super().__init__(f"{name} is illegal for {NAMES[colour]}: {reason}")

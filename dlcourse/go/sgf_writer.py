@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dlcourse.go.points import BLACK, pass_point
+from dlcourse.go.points import LETTERS, pass_point
 from dlcourse.go.record import GameRecord
 from dlcourse.go.sgf import first_to_play
 from dlcourse.go.sgf_text import escaped
@@ -30,7 +30,7 @@ def write_game(record: GameRecord) -> str:
         "RE": record.result,
     }
     if record.to_play != first_to_play(record.colours, record.black, record.white):
-        fields["PL"] = _letter(record.to_play)
+        fields["PL"] = LETTERS[record.to_play]
     root = "".join(f"{name}[{escaped(value)}]" for name, value in fields.items() if value)
     setup = "".join(
         name + "".join(f"[{_place(point, size=size)}]" for point in points)
@@ -38,7 +38,7 @@ def write_game(record: GameRecord) -> str:
         if points
     )
     moves = [
-        f";{_letter(colour)}[{_place(point, size=size)}]"
+        f";{LETTERS[colour]}[{_place(point, size=size)}]"
         for colour, point in zip(record.colours.tolist(), record.moves.tolist(), strict=True)
     ]
     return "\n".join([f"(;GM[1]FF[4]CA[UTF-8]AP[dlcourse]{root}", *([setup] if setup else []), *_lines(moves)]) + ")\n"
@@ -46,10 +46,6 @@ def write_game(record: GameRecord) -> str:
 
 def _lines(moves: list[str]) -> Iterable[str]:
     return ("".join(moves[start : start + _MOVES_A_LINE]) for start in range(0, len(moves), _MOVES_A_LINE))
-
-
-def _letter(colour: int) -> str:
-    return "B" if colour == BLACK else "W"
 
 
 def _place(point: int, *, size: int) -> str:

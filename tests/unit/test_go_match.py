@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from dlcourse.go.board import Board
-from dlcourse.go.match import LONGEST, distinct, play_game, play_match, wilson
+from dlcourse.go.match import LONGEST, distinct, play_game, play_match
 from dlcourse.go.player import RESIGN, RandomPlayer, hopeless, lead, may_stop, sensible_points
 from dlcourse.go.points import BLACK, WHITE, from_vertex
 from dlcourse.go.results import by_forfeit, by_resignation, by_score, winner_of
+from dlcourse.statistics import wilson
 
 
 class Scripted:

@@ -10,13 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from dlcourse.data.base import Split
+from dlcourse.data.text_set import VOCABULARY
 from dlcourse.errors import ConfigError
 from dlcourse.folders import RunFolder, find_run
 from dlcourse.training import checkpoint as checkpoints
 from dlcourse.training.starts.token_rows import Pairs, Vocabulary, bound_to_words, pair_rows, read_vocabulary
 from dlcourse.training.state import is_plain
-
-VOCABULARY = "vocabulary.json"
 
 
 @runtime_checkable
