@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 
 from dlcourse.errors import UserError
 from dlcourse.go.gtp_analysis import ANALYSIS
+from dlcourse.go.gtp_files import FILES
 from dlcourse.go.gtp_game import GAME
 from dlcourse.go.gtp_session import Command, Failure, Session
+from dlcourse.go.gtp_setup import SETUP
 from dlcourse.go.player import Adviser
 
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -30,7 +32,13 @@ class Engine:
         self.closed = False
         """Whether it was told to quit."""
         advises = isinstance(session.player, Adviser)
-        self._commands: Mapping[str, Command] = {**self._own(), **GAME, **(ANALYSIS if advises else {})}
+        self._commands: Mapping[str, Command] = {
+            **self._own(),
+            **SETUP,
+            **GAME,
+            **FILES,
+            **(ANALYSIS if advises else {}),
+        }
 
     def answer(self, line: str) -> str | None:
         """What the protocol answers to a line, with the empty line at its end; None to a line that says nothing."""

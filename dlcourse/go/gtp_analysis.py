@@ -1,4 +1,9 @@
-"""GTP's commands that let GoGui draw what a player thinks of the moves (GoGui's manual, "Analyze Commands")."""
+"""GTP's commands that let GoGui draw what a player thinks of the moves (GoGui's manual, "Analyze Commands").
+
+lz-analyze, kata-analyze and their genmove forms, which Sabaki and Lizzie know, are left out: their lines state a win
+rate and a number of visits, and a policy has neither. Without a win rate Sabaki fails to read a line, and Lizzie shows
+every move as lost; with a made-up one both would draw it.
+"""
 
 from __future__ import annotations
 

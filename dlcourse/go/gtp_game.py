@@ -1,24 +1,20 @@
-"""GTP's commands that set up, play, take back, load and score a game, and those of KGS that go with them."""
+"""GTP's commands that begin, play, take back, show and score a game, and those of KGS that go with them."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 
 import numpy as np
 
 from dlcourse.go.board import Board
 from dlcourse.go.diagram import diagram
-from dlcourse.go.gtp_session import Command, Failure, Session, colour_of, decimal, take, vertex_of, whole
-from dlcourse.go.handicap import LEAST, fixed_points, most_fixed
+from dlcourse.go.gtp_session import Command, Failure, Session, colour_of, take, vertex_of, whole
 from dlcourse.go.player import RESIGN
-from dlcourse.go.points import EMPTY, WHITE, pass_point, to_vertex
-from dlcourse.go.record import GameRecord
-from dlcourse.go.replaying import board_before
+from dlcourse.go.points import EMPTY, to_vertex
 from dlcourse.go.results import by_score
 from dlcourse.go.rules import IllegalMove
 from dlcourse.go.scoring import area_score
-from dlcourse.go.sgf import read_games
 
 
 def boardsize(session: Session, words: list[str]) -> str:
@@ -31,14 +27,8 @@ def boardsize(session: Session, words: list[str]) -> str:
 
 
 def clear_board(session: Session, _words: list[str]) -> str:
-    """`clear_board`: an empty board."""
+    """`clear_board`: an empty board; komi stays what it was, as with GNU Go, and be it a loaded game's."""
     session.clear()
-    return ""
-
-
-def komi(session: Session, words: list[str]) -> str:
-    """`komi X`: what White gets."""
-    session.komi = decimal(take(words, 1)[0])
     return ""
 
 
@@ -87,37 +77,6 @@ def take_back(session: Session, words: list[str]) -> str:
     return ""
 
 
-def fixed_handicap(session: Session, words: list[str]) -> str:
-    """`fixed_handicap N`: black stones at the traditional places."""
-    count = whole(take(words, 1)[0])
-    board = session.empty_board()
-    if not LEAST <= count <= most_fixed(board.size):
-        raise Failure("invalid number of stones")
-    return _set_handicap(board, fixed_points(count, size=board.size))
-
-
-def place_free_handicap(session: Session, words: list[str]) -> str:
-    """`place_free_handicap N`: up to N black stones where the engine likes them, which is at the traditional places."""
-    count = whole(take(words, 1)[0])
-    board = session.empty_board()
-    most = most_fixed(board.size)
-    if count < LEAST or not most:
-        raise Failure("invalid number of stones")
-    return _set_handicap(board, fixed_points(min(count, most), size=board.size))
-
-
-def set_free_handicap(session: Session, words: list[str]) -> str:
-    """`set_free_handicap VERTEX VERTEX ...`: black stones where the controller likes them."""
-    board = session.empty_board()
-    if len(words) < LEAST:
-        raise Failure("bad vertex list")
-    try:
-        _set_handicap(board, [vertex_of(word, size=board.size) for word in words])
-    except (Failure, ValueError):
-        raise Failure("bad vertex list") from None
-    return ""
-
-
 def showboard(session: Session, _words: list[str]) -> str:
     """`showboard`: the position as text."""
     return f"\n{diagram(session.board)}"
@@ -137,24 +96,9 @@ def final_status_list(session: Session, words: list[str]) -> str:
     return "\n".join(to_vertex(int(point), size=session.board.size) for point in stones)
 
 
-def loadsgf(session: Session, words: list[str]) -> str:
-    """`loadsgf FILE [N]`: the first game of a file, up to but without its N-th move."""
-    name, until = " ".join(words), None
-    if len(words) > 1 and words[-1].isascii() and words[-1].isdecimal():
-        name, until = " ".join(words[:-1]), whole(words[-1])
-    try:
-        record = next(read_games(Path(name).read_bytes(), source=name))
-    except OSError:
-        raise Failure("cannot load file") from None
-    if not isinstance(record, GameRecord) or not session.plays_on(record.size):
-        raise Failure("cannot load file")
-    moves = len(record.moves) if until is None else min(max(until - 1, 0), len(record.moves))
-    try:
-        session.board = board_before(record, moves, rules=session.rules)
-    except ValueError:  # the game breaks the rules
-        raise Failure("cannot load file") from None
-    session.komi = session.komi if record.komi is None else record.komi
-    return ""
+def cputime(_session: Session, _words: list[str]) -> str:
+    """`cputime`: seconds of processor time that the program has used so far, all its threads together."""
+    return f"{time.process_time():.3f}"
 
 
 def ignored(check: Callable[[str], object], counts: Iterable[int]) -> Command:
@@ -182,19 +126,15 @@ def time_left(_session: Session, words: list[str]) -> str:
 GAME: Mapping[str, Command] = {
     "boardsize": boardsize,
     "clear_board": clear_board,
-    "komi": komi,
     "play": play,
     "genmove": genmove,
     "reg_genmove": reg_genmove,
     "undo": undo,
     "gg-undo": take_back,
-    "fixed_handicap": fixed_handicap,
-    "place_free_handicap": place_free_handicap,
-    "set_free_handicap": set_free_handicap,
     "showboard": showboard,
     "final_score": final_score,
     "final_status_list": final_status_list,
-    "loadsgf": loadsgf,
+    "cputime": cputime,
     "time_settings": ignored(whole, (3,)),
     "time_left": time_left,
     "kgs-genmove_cleanup": genmove_cleanup,
@@ -223,11 +163,3 @@ def _chosen(session: Session, words: list[str], *, played: bool, cleanup: bool =
     if played:
         session.board.play(point, colour)
     return to_vertex(point, size=session.board.size)
-
-
-def _set_handicap(board: Board, points: list[int]) -> str:
-    """Set them up; White is to play then."""
-    if pass_point(board.size) in points:
-        raise ValueError("points must not hold a pass")
-    board.place(points, to_play=WHITE)
-    return " ".join(to_vertex(point, size=board.size) for point in points)

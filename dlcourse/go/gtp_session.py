@@ -34,6 +34,8 @@ class Session:
         self.player = player
         self.rules = rules
         self.komi = komi
+        self.handicap = 0
+        """Stones that Black was given."""
         self.board = Board(player.size or USUAL_SIZE, rules=rules)
 
     def plays_on(self, size: int) -> bool:
@@ -43,6 +45,7 @@ class Session:
     def clear(self, size: int | None = None) -> None:
         """An empty board, of another size if one is given."""
         self.board = Board(size or self.board.size, rules=self.rules)
+        self.handicap = 0
 
     def empty_board(self) -> Board:
         """The board if nothing has happened on it.

@@ -36,8 +36,8 @@ JUNK = [
     "\t",
     "\n",
 ]
-QUIET = {"quit", "loadsgf"}
-"""What would end the engine, and what would read files of this machine."""
+QUIET = {"quit", "loadsgf", "printsgf"}
+"""What would end the engine, and what would read or write files of this machine."""
 
 
 def words(chance: Random, *, size: int, commands: list[str]) -> str:
