@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from dlcourse.commands.arguments import argument, read
+from dlcourse.commands.playing import check_playing
 from dlcourse.errors import ConfigError, RunError, UserError
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ def main(argv: list[str]) -> int:
             raise RunError(*error.problems, note) from error
         found = summary(played, names=(first.name, second.name)) | settings(given, size=size)
     write_json(out / "match.json", found)
-    print(json.dumps(found, ensure_ascii=False) if given.format == "json" else told(found, out=out))
+    plain = found | {"folder": str(out)}
+    print(json.dumps(plain, ensure_ascii=False) if given.format == "json" else told(found, out=out))
     return 0
 
 
@@ -82,19 +84,12 @@ def check(given: Arguments) -> None:
     """ConfigError if a number is out of range; every such number, one line each."""
     from dlcourse.go.points import LARGEST, SMALLEST
 
-    problems = [
-        f"{name} must be {wanted}, not {getattr(given, name)}"
-        for name, wanted, holds in (
-            ("games", "1 or more", given.games >= 1),
-            ("size", f"{SMALLEST} to {LARGEST}", given.size is None or SMALLEST <= given.size <= LARGEST),
-            ("komi", "a number up to 1000", abs(given.komi) <= 1000),
-            ("temperature", "0 or more", 0 <= given.temperature < float("inf")),
-            ("timeout", "above 0", 0 < given.timeout < float("inf")),
-        )
-        if not holds
-    ]
-    if problems:
-        raise ConfigError(*problems)
+    check_playing(
+        given,
+        ("games", "1 or more", given.games >= 1),
+        ("size", f"{SMALLEST} to {LARGEST}", given.size is None or SMALLEST <= given.size <= LARGEST),
+        ("timeout", "above 0", 0 < given.timeout < float("inf")),
+    )
 
 
 @contextmanager
@@ -120,7 +115,8 @@ def opponent(given: Arguments, *, wishes: Wishes) -> Generator[Player]:
             given.against, runs=given.runs, command="match", wishes=replace(wishes, seed=wishes.seed + 1_000_003)
         )
     except NoSuchRun as error:
-        raise ConfigError(f"against: {words[0]} is no program on the PATH, and no run", *error.problems) from error
+        run = "; ".join(error.problems).removeprefix(f"{given.against}: ")
+        raise ConfigError(f"against: {words[0]} is no program on the PATH, and no run: {run}") from error
 
 
 def board_size(given: Arguments, *players: Player) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dlcourse import __version__
 from dlcourse.commands.arguments import argument, read
-from dlcourse.errors import ConfigError
+from dlcourse.commands.playing import check_playing
 
 PURPOSE = (
     "Speak the Go Text Protocol (version 2) on standard input and output. In Sabaki, GoGui, q5Go or KGS name this\n"
@@ -37,23 +37,15 @@ class Arguments:
 def main(argv: list[str]) -> int:
     """Answer until there is no line, or until told to quit."""
     given = read(Arguments, argv, command="play", purpose=PURPOSE)
-    problems = [
-        f"{name} must be {wanted}, not {getattr(given, name)}"
-        for name, wanted, holds in (
-            ("temperature", "0 or more", 0 <= given.temperature < float("inf")),
-            ("komi", "a number up to 1000", abs(given.komi) <= 1000),
-        )
-        if not holds
-    ]
-    if problems:
-        raise ConfigError(*problems)
+    check_playing(given)
     from dlcourse.go.gtp import Engine, serve
     from dlcourse.go.gtp_session import Session
     from dlcourse.go.rules import Rules
     from dlcourse.run.go_player import Wishes, load_player  # torch, imported here, takes two seconds
 
     wishes = Wishes(given.temperature, given.seed, given.resign, given.device, given.allow_code)
-    player = load_player(given.run, runs=given.runs, command="play", wishes=wishes)
+    # A message must name a folder that can be found: only the program that started this one knows where it runs.
+    player = load_player(given.run, runs=given.runs.absolute(), command="play", wishes=wishes)
     if isinstance(sys.stdin, io.TextIOWrapper):  # a comment in any encoding must not end the game
         sys.stdin.reconfigure(encoding="utf-8", errors="replace")
     session = Session(player, rules=Rules(suicide=given.suicide), komi=given.komi)

@@ -16,14 +16,18 @@ from dlcourse.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from dlcourse.go.board import Board
-    from dlcourse.go.record import GameRecord
+    from dlcourse.go.leniently import Opened
 
 PURPOSE = (
     "Show a position of a recorded game with the moves that a trained network would play, such as:\n"
-    "dlcourse suggest run=latest game.sgf move=57 shows the position before move 57, and what was played there."
+    "dlcourse suggest run=latest game.sgf move=57 shows the position before move 57, and what was played there.\n"
+    "A record that is cut short or breaks the rules is read up to there."
 )
 MOST = 9
 """So many moves have a digit to be marked with."""
+LEGEND = "X black, O white, ( ) the last move; 1, 2, ...: the ranks of the network's moves"
+HEAD = "rank  move  probability"
+NOTE = "numbers: probability of a move in percent\nred ring: the move played; blue ring: the one before"
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Arguments:
     game: int = argument("Which game of the file, from 1.", default=1)
     move: int | None = argument("The move to think about, from 1; null is the one after the last.", default=None)
     top: int = argument("How many moves are shown, up to 9.", default=5)
-    png: Path | None = argument("Also draw the board into this file.", default=None)
+    png: Path | None = argument("Also draw the board into this file, which must end in .png.", default=None)
     format: Literal["text", "json"] = argument("How to print the answer.", default="text")
     device: str | None = argument("Another device than the run's, such as cpu.", default=None, key="runtime.device")
     runs: Path = argument("Folder that holds the runs.", default=Path("runs"))
@@ -52,6 +56,7 @@ class Opinion:
         board: the position before it.
         chances: [S * S + 1] of every move, the pass last, illegal ones 0.
         played: the move of the record, or None after its end.
+        fault: where and why the record could not be read on, or None.
     """
 
     source: str
@@ -59,6 +64,7 @@ class Opinion:
     board: Board
     chances: NDArray[np.float64]
     played: int | None
+    fault: str | None = None
 
     @property
     def title(self) -> str:
@@ -77,10 +83,9 @@ class Opinion:
 def main(argv: list[str]) -> int:
     """Think and print."""
     given = read(Arguments, argv, command="suggest", purpose=PURPOSE)
-    if not 1 <= given.top <= MOST:
-        raise ConfigError(f"top must be 1 to {MOST}, not {given.top}")
-    record = find_game(given.sgf, number=given.game)
-    board, played = position(record, move=given.move)
+    check(given)
+    opened = find_game(given.sgf, number=given.game)
+    board, played = position(opened, move=given.move)
     from dlcourse.run.go_player import load_policy  # torch, imported here, takes two seconds
 
     policy = load_policy(
@@ -89,7 +94,7 @@ def main(argv: list[str]) -> int:
     if policy.size != board.size:
         raise ConfigError(f"{given.sgf}: a board of {board.size} lines; {policy.name} learned {policy.size}")
     chances = policy.probabilities(board, board.to_play)
-    opinion = Opinion(record.source, len(board.moves) + 1, board, chances, played)
+    opinion = Opinion(opened.record.source, len(board.moves) + 1, board, chances, played, opened.fault)
     if given.png is not None:
         draw(opinion, given.png)
     if given.format == "json":
@@ -101,47 +106,58 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def find_game(path: Path, *, number: int) -> GameRecord:
-    """The game of a file, counted from 1.
+def check(given: Arguments) -> None:
+    """ConfigError if `top` or `png` cannot be; a line for each."""
+    problems = [] if 1 <= given.top <= MOST else [f"top must be 1 to {MOST}, not {given.top}"]
+    if given.png is not None and given.png.suffix.lower() != ".png":
+        problems.append(f"png must end in .png, not {str(given.png)!r}")
+    if problems:
+        raise ConfigError(*problems)
+
+
+def find_game(path: Path, *, number: int) -> Opened:
+    """The game of a file, counted from 1, as far as it can be read.
 
     Raises:
         ConfigError: there are fewer.
-        DataError: the file or the game cannot be read.
+        DataError: the file cannot be read, is no SGF, or nothing of the game can be read.
     """
-    from dlcourse.go.record import GameRecord
-    from dlcourse.go.sgf import read_games
+    from dlcourse.go.leniently import read_one
+    from dlcourse.go.sgf import Unreadable, read_games
+    from dlcourse.go.sgf_tree import Reason
 
+    if path.is_dir():
+        inside = next(path.glob("*.sgf"), None)
+        raise DataError(f"sgf: {path} is a folder; name a file{f' in it, such as {inside}' if inside else ''}")
     try:
         data = path.read_bytes()
     except OSError as error:
         raise DataError(f"sgf: {path} cannot be read ({error.strerror})") from error
+    if not data.strip():
+        raise DataError(f"sgf: {path}: this file is empty")
     games = list(read_games(data, source=str(path)))
+    if isinstance(games[0], Unreadable) and games[0].reason == Reason.NO_TREE:
+        raise DataError(f"sgf: {path}: this is no SGF; it begins with {games[0].detail!r}")
     if not 1 <= number <= len(games):
         raise ConfigError(f"game must be 1 to {len(games)}, as many as {path} has, not {number}")
-    found = games[number - 1]
-    if not isinstance(found, GameRecord):
-        raise DataError(f"{found.source}: {found.reason} ({found.detail})")
-    return found
+    return read_one(data, source=str(path), number=number)
 
 
-def position(record: GameRecord, *, move: int | None) -> tuple[Board, int | None]:
-    """The board before a move, and the move; after the last one there is none.
+def position(opened: Opened, *, move: int | None) -> tuple[Board, int | None]:
+    """The board before a move, and the move; after the last one that can be read there is none.
 
     Raises:
         ConfigError: there is no such move.
-        DataError: an illegal move comes before it.
     """
     from dlcourse.go.replaying import board_before
 
+    record = opened.record
     count = len(record.moves)
     number = count + 1 if move is None else move
     if not 1 <= number <= count + 1:
-        raise ConfigError(f"move must be 1 to {count + 1}, the one after the last, not {move}")
-    try:
-        board = board_before(record, number - 1)
-    except ValueError as error:
-        raise DataError(f"{record.source}: {error}") from error
-    return board, None if number > count else int(record.moves[number - 1])
+        last = "the last" if opened.fault is None else f"the last that can be read ({opened.fault})"
+        raise ConfigError(f"move must be 1 to {count + 1}, the one after {last}, not {move}")
+    return board_before(record, number - 1), None if number > count else int(record.moves[number - 1])
 
 
 def told(opinion: Opinion, *, top: int) -> str:
@@ -154,11 +170,17 @@ def told(opinion: Opinion, *, top: int) -> str:
     marks = {move: str(rank) for rank, move in enumerate(best, 1) if move != pass_point(size)}
     named = best if opinion.played is None or opinion.played in best else [*best, opinion.played]
     lines = [
-        f"{rank_of(move, opinion):>3}  {to_vertex(move, size=size):4} {100 * opinion.chances[move]:5.1f} %"
+        f"{rank_of(move, opinion):>4}  {to_vertex(move, size=size):4} {probability(opinion.chances[move]):>7}"
         + ("  played" if move == opinion.played else "")
         for move in named
     ]
-    return "\n".join([opinion.title, "", diagram(board, marks=marks), "", *lines])
+    fault = [] if opinion.fault is None else [f"the record cannot be read on {opinion.fault}"]
+    return "\n".join([opinion.title, *fault, "", diagram(board, marks=marks), LEGEND, "", HEAD, *lines])
+
+
+def probability(chance: float) -> str:
+    """In percent with one decimal; 0.0 would mean that the rules forbid the move."""
+    return f"{100 * chance:.1f} %" if chance >= 0.0005 or not chance else "<0.1 %"
 
 
 def plain(opinion: Opinion, *, top: int) -> dict[str, Any]:
@@ -176,6 +198,7 @@ def plain(opinion: Opinion, *, top: int) -> dict[str, Any]:
         "source": opinion.source,
         "move": opinion.number,
         "to_play": NAMES[opinion.board.to_play],
+        "fault": opinion.fault,
         "best": [entry(move) for move in opinion.order[:top]],
         "played": played,
         "pass": float(opinion.chances[-1]),
@@ -190,21 +213,27 @@ def rank_of(move: int, opinion: Opinion) -> int:
 
 
 def draw(opinion: Opinion, path: Path) -> None:
-    """The board as a picture.
+    """The board as a picture; folders that are missing are made.
 
     Raises:
         ConfigError: it cannot be written.
     """
+    from dlcourse.go.points import to_vertex
     from dlcourse.media import Picture
     from dlcourse.run.verdict import write_png
     from dlcourse.tasks.go_figures import Board as Drawn
-    from dlcourse.tasks.go_figures import draw_boards
+    from dlcourse.tasks.go_figures import draw_boards, percent
     from dlcourse.training.observers.tensorboard import render
 
     board = opinion.board
     last = board.moves[-1][1] if board.moves else None
-    shown = Drawn(opinion.title, board.stones.tolist(), opinion.chances.tolist(), played=opinion.played, last=last)
+    title = Path(opinion.title).name
+    if opinion.played is not None:
+        vertex, chance = to_vertex(opinion.played, size=board.size), percent(opinion.chances[opinion.played])
+        title += f"\nplayed: {vertex} (rank {rank_of(opinion.played, opinion)}, {chance})"
+    shown = Drawn(title, board.stones.tolist(), opinion.chances.tolist(), played=opinion.played, last=last)
     try:
-        write_png(path, render(Picture(partial(draw_boards, [shown]))))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_png(path, render(Picture(partial(draw_boards, [shown], note=NOTE))))
     except OSError as error:
         raise ConfigError(f"png: {path} cannot be written ({error.strerror}); name another file") from error

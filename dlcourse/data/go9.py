@@ -67,7 +67,7 @@ class Go9(GoSet):
         """Replay the games of the file, or take them from the cache."""
         content = self._content
         digest = hashlib.sha256(content.moves.tobytes() + content.starts.tobytes()).hexdigest()
-        return gather_games(lambda: records(content), digest=digest, size=SIZE, most=None, where=str(PATH))
+        return gather_games(lambda: records(content), digest=digest, size=SIZE, where=str(PATH))
 
     def first_moves(self, games: Games) -> NDArray[np.int64]:
         """The random moves at the beginning of each game."""

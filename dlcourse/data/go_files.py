@@ -75,9 +75,21 @@ def find_games(root: Path) -> GoFiles:
         raise DataError(f"{root}: cannot be looked into ({error.strerror}): give another data.root") from None
     if not found:
         kinds = f"*{GAMES}, *{', *'.join(_ARCHIVES)}"
-        raise DataError(f"{root}: holds no games of Go: give data.root=FOLDER with {kinds} in it, or one such file")
+        wanted = f"give data.root=FOLDER with {kinds} in it, or one such file"
+        raise DataError(f"{root}: holds no games of Go{_instead(root)}: {wanted}")
     digest = hashlib.sha256(repr(found).encode())
     return GoFiles(root, [name for name, _, _ in found], digest.hexdigest())
+
+
+def _instead(root: Path) -> str:
+    """What there is where no file of games is."""
+    if not root.is_dir():
+        return f", by the end of its name ({root.suffix or 'it has none'})"
+    others = [name for _, _, names in os.walk(root) for name in sorted(names)]
+    if not others:
+        return " and no other file"
+    files = "the only file is" if len(others) == 1 else f"its {len(others):,} files are such as"
+    return f" ({files} {others[0]})"
 
 
 def _scan(folder: str, *, above: str) -> Iterator[tuple[str, int, int]]:

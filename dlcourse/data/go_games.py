@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import tempfile
 import warnings
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from dlcourse.data.cache import Arrays, cache_folder, cached
 from dlcourse.data.go_positions import GoTable
 from dlcourse.data.go_ranks import rank_number
+from dlcourse.data.go_skipped import OTHER_SIZE, REPEATED, Skipped, none_left, reason_of
 from dlcourse.data.symmetries import symmetry_points
 from dlcourse.errors import DataError
 from dlcourse.go.points import pass_point
@@ -29,28 +30,35 @@ from dlcourse.go.sgf import Unreadable
 
 TOGETHER: Final = 2048
 """Games that are in memory at once: 40 MB of positions."""
-_FORMAT = 1
+_FORMAT = 2
 """Of what the cache keeps; a higher number makes every entry anew."""
 _TABLE = ("stones", "moves", "numbers", "ko")
-REPEATED: Final = "the same moves as another game"
+
+
+class About(NamedTuple):
+    """What a setting may ask of a game."""
+
+    moves: int
+    """How many."""
+    rank: int
+    """The weaker player's, as `rank_number` has it."""
+    handicap: bool
+    """Whether stones were given or set up before the first move."""
 
 
 @dataclass(frozen=True)
-class Skipped:
-    """What became of the games that were found but not kept.
+class Limit:
+    """When enough games have been read.
 
     Args:
-        found: all games, those kept included.
-        named: (reason, source, detail) of each that was skipped.
+        games: after so many that count.
+        counts: whether a game does; others are read and kept, too.
+        settings: names what `counts` depends on.
     """
 
-    found: int
-    named: Sequence[tuple[str, str, str]]
-
-    @property
-    def counts(self) -> Mapping[str, int]:
-        """Reason -> games, the most frequent first."""
-        return dict(Counter(reason for reason, _, _ in self.named).most_common())
+    games: int
+    counts: Callable[[About], bool]
+    settings: str
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,7 @@ class Games:
         table: the position before every move.
         starts: int64 [G + 1], the row of the table at which each game begins, and the table's length.
         order: int64 [G], which of the games found each is, counted from 0.
+        sources: [G], the file of each, and which game in it.
         keys: uint64 [G], a hash of each game that its eight turned or mirrored copies share.
         ranks: int8 [G], the weaker player's, as `rank_number` has it.
         handicaps: bool [G], whether stones were given or set up before the first move.
@@ -70,6 +79,7 @@ class Games:
     table: GoTable
     starts: NDArray[np.int64]
     order: NDArray[np.int64]
+    sources: Sequence[str]
     keys: NDArray[np.uint64]
     ranks: NDArray[np.int8]
     handicaps: NDArray[np.bool_]
@@ -83,9 +93,18 @@ class Games:
         """Int64 [G]: moves of each game."""
         return np.diff(self.starts)
 
+    def abouts(self) -> Iterator[About]:
+        """Of each game what a setting may ask."""
+        return map(About, self.lengths.tolist(), self.ranks.tolist(), self.handicaps.tolist())
+
 
 def gather_games(
-    found: Callable[[], Iterable[GameRecord | Unreadable]], *, digest: str, size: int, most: int | None, where: str
+    found: Callable[[], Iterable[GameRecord | Unreadable]],
+    *,
+    digest: str,
+    size: int,
+    where: str,
+    limit: Limit | None = None,
 ) -> Games:
     """Read and replay games, or take them from the cache if nothing has changed since.
 
@@ -93,20 +112,21 @@ def gather_games(
         found: gives all games in a fixed order.
         digest: names what they depend on.
         size: lines of the boards; games of another size are skipped.
-        most: how many are kept; the rest is not read. None is all.
         where: what an error calls the place where they were looked for.
+        limit: when enough have been read; None reads all.
 
     Raises:
         DataError: no game is left; what `found` raises.
     """
-    key = hashlib.sha256(repr((_FORMAT, digest, size, most)).encode()).hexdigest()[:40]
+    ends = None if limit is None else (limit.games, limit.settings)
+    key = hashlib.sha256(repr((_FORMAT, digest, size, ends)).encode()).hexdigest()[:40]
     # Outside the cache's entry a mapped file may lose its name: on Linux and macOS it lives while it is mapped.
     with tempfile.TemporaryDirectory(prefix=".go-", dir=_scratch_place(), ignore_cleanup_errors=True) as scratch:
 
         def read() -> Arrays:
             with ExitStack() as stack:
                 pieces = _Pieces(Path(scratch), stack=stack, size=size)
-                return pieces.finish(_fill(pieces, found(), size=size, most=most), where=where)
+                return pieces.finish(_fill(pieces, found(), size=size, limit=limit), where=where)
 
         return _games_of(cached(f"go-{key}", read), size=size)
 
@@ -115,7 +135,8 @@ class _Pieces:
     """Files that arrays are written to piece by piece, and then mapped."""
 
     def __init__(self, folder: Path, *, stack: ExitStack, size: int) -> None:
-        self.size, self.games = size, 0
+        self.size = size
+        self.sources: list[str] = []
         self._folder, self._files, self._stack = folder, dict[str, Any](), stack
         self._forms: dict[str, tuple[np.dtype[Any], tuple[int, ...]]] = {}
         self._digest = hashlib.sha256(b"%d" % size)
@@ -129,72 +150,85 @@ class _Pieces:
             "stones": replayed.packed, "moves": replayed.moves, "numbers": replayed.numbers, "ko": replayed.ko,
         }  # fmt: skip
         chosen = [records[game] for game in kept]
-        about = {
-            "lengths": np.array([len(record.moves) for record in chosen], dtype=np.int64),
+        abouts = [about(record) for record in chosen]
+        columns = {
+            "lengths": np.array([one.moves for one in abouts], dtype=np.int64),
             "order": np.array([order[game] for game in kept], dtype=np.int64),
             "keys": np.array([keys[game] for game in kept], dtype=np.uint64),
-            "ranks": np.array([min(map(rank_number, record.ranks)) for record in chosen], dtype=np.int8),
-            "handicaps": np.array([bool(record.handicap) or _is_set_up(record) for record in chosen], dtype=np.bool_),
+            "ranks": np.array([one.rank for one in abouts], dtype=np.int8),
+            "handicaps": np.array([one.handicap for one in abouts], dtype=np.bool_),
         }
-        for name, array in {**table, **about}.items():
+        for name, array in {**table, **columns}.items():
             if name not in self._files:
                 self._files[name] = self._stack.enter_context((self._folder / name).open("wb"))
                 self._forms[name] = array.dtype, array.shape[1:]
             np.ascontiguousarray(array).tofile(self._files[name])
         for name in _TABLE:
             self._digest.update(np.ascontiguousarray(table[name]).data)
-        self.games += len(kept)
+        self.sources += [record.source for record in chosen]
         return wrong
 
     def finish(self, skipped: Skipped, *, where: str) -> Arrays:
         """The arrays, mapped, with what was skipped beside them as JSON."""
-        if not self.games:
-            reasons = ", ".join(f"{reason}: {count:,}" for reason, count in skipped.counts.items())
-            wanted = f"a legal one of {self.size}x{self.size}"
-            raise DataError(f"{where}: none of {skipped.found:,} games is {wanted} ({reasons}): give another data.root")
+        if not self.sources:
+            raise DataError(f"{where}: {none_left(skipped, size=self.size)}")
         arrays: dict[str, NDArray[Any]] = {}
         for name, (dtype, shape) in self._forms.items():
             self._files[name].close()
             arrays[name] = np.memmap(self._folder / name, dtype=dtype, mode="r").reshape(-1, *shape)
-        report = {"found": skipped.found, "named": skipped.named, "digest": self._digest.hexdigest()}
+        report = {**vars(skipped), "sources": self.sources, "digest": self._digest.hexdigest()}
         return {**arrays, "report": np.frombuffer(json.dumps(report).encode(), dtype=np.uint8)}
 
 
-def _fill(pieces: _Pieces, found: Iterable[GameRecord | Unreadable], *, size: int, most: int | None) -> Skipped:
+def _fill(pieces: _Pieces, found: Iterable[GameRecord | Unreadable], *, size: int, limit: Limit | None) -> Skipped:
     """Write the games that can be learned from; gives the rest."""
     named: list[tuple[str, str, str]] = []
-    known: set[int] = set()
+    known: dict[int, str] = {}
     waiting: list[tuple[int, GameRecord, int]] = []
 
-    def flush() -> None:
+    def counts(game: GameRecord) -> bool:
+        return limit is not None and limit.counts(about(game))
+
+    def flush() -> int:
+        """Write what waits; gives how many of it count."""
         numbers, records, keys = zip(*waiting, strict=True)
         wrong = pieces.add(records, order=numbers, keys=keys)
         named.extend(("an illegal move", records[game].source, detail) for game, detail in sorted(wrong.items()))
         waiting.clear()
+        return sum(counts(record) for place, record in enumerate(records) if place not in wrong)
 
-    count = 0
-    for number, game in enumerate(found):
-        count = number + 1
+    games = iter(found)
+    count = hoped = 0
+    missing = math.inf if limit is None else limit.games
+    while missing and (game := next(games, None)) is not None:
+        count += 1
         if isinstance(game, Unreadable):
-            named.append((game.reason, game.source, game.detail))
+            named.append((reason_of(game), game.source, game.detail))
             continue
         key = game_key(game)
         if game.size != size:
-            named.append(("another board size", game.source, f"{game.size}x{game.size}"))
+            named.append((OTHER_SIZE, game.source, f"{game.size}x{game.size}"))
         elif not len(game.moves):
             named.append(("no move", game.source, ""))
         elif key in known:
-            named.append((REPEATED, game.source, ""))
+            named.append((REPEATED, game.source, known[key]))
         else:
-            known.add(key)
-            waiting.append((number, game, key))
-        if len(waiting) == min(TOGETHER, TOGETHER if most is None else most - pieces.games):
-            flush()
-            if pieces.games == most:
-                break
+            known[key] = game.source
+            waiting.append((count - 1, game, key))
+            hoped += counts(game)
+        # Whether a game is legal shows only when it is replayed.
+        if len(waiting) == TOGETHER or hoped == missing:
+            missing, hoped = missing - flush(), 0
     if waiting:
         flush()
-    return Skipped(count, named)
+    left = next(games, None)
+    return Skipped(count, named, "" if left is None else left.source)
+
+
+def about(record: GameRecord) -> About:
+    """What a setting may ask of it."""
+    set_up = bool(len(record.black) or len(record.white))
+    return About(len(record.moves), min(map(rank_number, record.ranks)), bool(record.handicap) or set_up)
 
 
 def game_key(record: GameRecord) -> int:
@@ -211,19 +245,16 @@ def game_key(record: GameRecord) -> int:
     return int.from_bytes(hashlib.blake2b(b"%d " % size + first, digest_size=8).digest(), "little")
 
 
-def _is_set_up(record: GameRecord) -> bool:
-    return bool(len(record.black) or len(record.white))
-
-
 def _games_of(arrays: Arrays, *, size: int) -> Games:
     """The games that the cache keeps."""
     report = json.loads(arrays["report"].tobytes())
     stones, moves, numbers, ko = (_shared(arrays[name]) for name in _TABLE)
     table = GoTable(size, stones, moves, numbers, ko, report["digest"])
     starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(arrays["lengths"])])
-    skipped = Skipped(report["found"], [(reason, source, detail) for reason, source, detail in report["named"]])
+    named = [(reason, source, detail) for reason, source, detail in report["named"]]
+    skipped = Skipped(report["found"], named, report["rest"])
     order, keys, ranks, handicaps = (arrays[name] for name in ("order", "keys", "ranks", "handicaps"))
-    return Games(table, starts, order, keys, ranks, handicaps, skipped)
+    return Games(table, starts, order, report["sources"], keys, ranks, handicaps, skipped)
 
 
 def _shared(array: NDArray[Any]) -> torch.Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar, Final
 
 import numpy as np
@@ -12,9 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dlcourse.data.base import DataSet, Splits, mix
-from dlcourse.data.go_games import Games
+from dlcourse.data.go_games import About, Games
 from dlcourse.data.go_planes import PLANES, Planes, check_planes
 from dlcourse.data.go_positions import GoSplit, check_at_least
+from dlcourse.data.go_skipped import Skipped, listed, named, too_few
 from dlcourse.data.image_set import TEST_SEED, fraction
 from dlcourse.errors import DataError
 from dlcourse.go.points import LARGEST, SMALLEST
@@ -71,9 +73,13 @@ class GoSet(DataSet):
             DataError: there are none, or a file cannot be read.
         """
 
-    def unwanted(self, games: Games) -> Mapping[str, Mask]:
-        """Reason -> bool [G], the games that are left out for it."""
-        return {}
+    def why_not(self, game: About) -> str:
+        """Why a game that can be read is not taken; "" if it is."""
+        return ""
+
+    def advice(self) -> str:
+        """What to do if too few games are left."""
+        return "add games, or loosen what leaves them out"
 
     def first_moves(self, games: Games) -> NDArray[np.int64]:
         """Int64 [G]: how many moves at the beginning of each game are not learned from."""
@@ -86,26 +92,21 @@ class GoSet(DataSet):
     def load(self) -> Splits:
         """Read the games, leave out the unwanted ones, cut the rest by game."""
         games = self.read()
-        left_out: dict[str, int] = {}
-        wanted = np.ones(len(games), dtype=np.bool_)
-        for reason, mask in self.unwanted(games).items():
-            left_out[reason] = int((wanted & mask).sum())
-            wanted &= ~mask
-        left_out = {reason: count for reason, count in left_out.items() if count}
-        skipped = {**games.skipped.counts, **left_out}
+        reasons = [self.why_not(game) for game in games.abouts()]
+        left_out = [(reason, source, "") for reason, source in zip(reasons, games.sources, strict=True) if reason]
+        skipped = replace(games.skipped, named=[*games.skipped.named, *left_out])
+        wanted = np.array([not reason for reason in reasons], dtype=np.bool_)
         rest, test = held_out(games.keys, wanted, self.test_fraction, seed=TEST_SEED)
         train, val = held_out(games.keys, rest, self.val_fraction, seed=mix(self.split_seed, 1))
         first = self.first_moves(games)
         parts = [learned_rows(games, part, first=first) for part in (train, val, test)]
         if not all(map(len, parts)):
-            raise DataError(
-                f"{int(wanted.sum())} games of {games.skipped.found} leave none to train, to validate or to test on "
-                f"({listed(skipped)}): add games, or loosen what leaves them out"
-            )
-        self._notes = told(games.skipped.found, skipped, games=[int(part.sum()) for part in (train, val, test)])
+            raise DataError(too_few(int(wanted.sum()), skipped, advice=self.advice()))
+        self._notes = told(skipped, games=[int(part.sum()) for part in (train, val, test)])
         rows = (parts[0], spread(parts[1], self.val_positions), spread(parts[2], self.test_positions))
         splits = [GoSplit(games.table, part, self.planes, self.symmetry, self.epoch_size) for part in rows]
-        return Splits(*splits, keepsakes={SKIPPED: named(games, left_out)} if skipped else {})
+        lines = named(skipped)
+        return Splits(*splits, keepsakes={SKIPPED: lines} if lines else {})
 
     def notes(self) -> list[str]:
         """How many games were found, read and skipped, and why; how many games each split has."""
@@ -145,26 +146,13 @@ def spread(rows: Tensor, most: int | None) -> Tensor:
     return rows[edges[:-1] + (drawn * edges.diff()).long()]
 
 
-def told(found: int, skipped: Mapping[str, int], *, games: list[int]) -> list[str]:
+def told(skipped: Skipped, *, games: list[int]) -> list[str]:
     """What a reader of the results should know of the games."""
-    left = sum(skipped.values())
+    left, found = len(skipped.named), skipped.found
     train, val, test = games
     lines = [
         f"{found - left:,} games read + {left:,} skipped = {found:,} found",
         f"games to train / validate / test: {train:,} / {val:,} / {test:,}",
     ]
-    return [*lines, f"skipped ({SKIPPED} in the run folder): {listed(skipped)}"] if left else lines
-
-
-def listed(skipped: Mapping[str, int]) -> str:
-    """Reasons with their numbers, the most frequent first."""
-    by_number = sorted(skipped.items(), key=lambda one: -one[1])
-    return ", ".join(f"{reason} {count:,}" for reason, count in by_number) or "nothing skipped"
-
-
-def named(games: Games, left_out: Mapping[str, int]) -> str:
-    """A line for each game that was skipped, and one for each filter."""
-    lines = ["\t".join(" ".join(part.split()) for part in one) for one in games.skipped.named]
-    lines += [f"{reason}\t{count:,} games" for reason, count in left_out.items()]
-    text = "".join(f"{line}\n" for line in lines)
-    return text.encode(errors="backslashreplace").decode()  # a file's name need not be UTF-8
+    lines += [f"skipped ({SKIPPED} in the run folder): {listed(skipped)}"] if left else []
+    return [*lines, f"not looked at, for data.max_games: {skipped.rest} and what follows"] if skipped.rest else lines

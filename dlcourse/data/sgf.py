@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-
-import numpy as np
+from collections.abc import Iterator
 
 from dlcourse.data.go_files import find_games
-from dlcourse.data.go_games import Games, gather_games
+from dlcourse.data.go_games import About, Games, Limit, gather_games
 from dlcourse.data.go_planes import Planes
 from dlcourse.data.go_positions import check_at_least
 from dlcourse.data.go_ranks import UNKNOWN, rank_number
-from dlcourse.data.go_set import GoSet, Mask
+from dlcourse.data.go_set import GoSet
 from dlcourse.data.roots import checked_root
 from dlcourse.go.record import GameRecord
 from dlcourse.go.sgf import Unreadable, read_games
@@ -31,7 +29,7 @@ class Sgf(GoSet):
         max_moves: Longer games are skipped; null is none.
         min_rank: Both players have this rank at least, such as 5d; null takes all games.
         handicap: Whether games with handicap or other stones set up before the first move are taken.
-        max_games: How many games are read at most, in the order of the files' names; null is all.
+        max_games: Reading stops after so many games that all other settings take, by the files' names; null is never.
         val_fraction: Share of the other games that is held out for validation.
         test_fraction: Share of the games that is the test split; it never moves.
         split_seed: Names the validation cut.
@@ -92,15 +90,23 @@ class Sgf(GoSet):
             for name, data in files.read():
                 yield from read_games(data, source=name)
 
-        return gather_games(found, digest=files.digest, size=self.size, most=self.max_games, where=str(self.root))
+        settings = repr((self.min_moves, self.max_moves, self.min_rank, self.handicap))
+        limit = None if self.max_games is None else Limit(self.max_games, lambda game: not self.why_not(game), settings)
+        return gather_games(found, digest=files.digest, size=self.size, where=str(self.root), limit=limit)
 
-    def unwanted(self, games: Games) -> Mapping[str, Mask]:
-        """Games that are too short or too long, of players too weak or unknown, or with handicap."""
-        reasons: dict[str, Mask] = {f"fewer than {self.min_moves} moves": games.lengths < self.min_moves}
-        if self.max_moves is not None:
-            reasons[f"more than {self.max_moves} moves"] = games.lengths > self.max_moves
-        if self.min_rank is not None:
-            reasons[f"a player below {self.min_rank} or unknown"] = games.ranks < rank_number(self.min_rank)
-        if not self.handicap:
-            reasons["handicap"] = np.asarray(games.handicaps)
-        return reasons
+    def why_not(self, game: About) -> str:
+        """Too short or too long, a player too weak or unknown, or with handicap."""
+        lowest = None if self.min_rank is None else rank_number(self.min_rank)
+        reasons = {
+            f"fewer than {self.min_moves} moves": game.moves < self.min_moves,
+            f"more than {self.max_moves} moves": self.max_moves is not None and game.moves > self.max_moves,
+            f"a player below {self.min_rank} or unknown": lowest is not None and game.rank < lowest,
+            "handicap": not self.handicap and game.handicap,
+        }
+        return next((reason for reason, holds in reasons.items() if holds), "")
+
+    def advice(self) -> str:
+        """What to do if too few games are left."""
+        if self.root.is_file():
+            return f"data.root={self.root} is a single file: give the folder with your records, or an archive of them"
+        return super().advice()

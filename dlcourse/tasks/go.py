@@ -179,13 +179,17 @@ class MoveStats(Stats):
         return {name: number for name, number in numbers.items() if math.isfinite(number)}
 
     def details(self) -> dict[str, float]:
-        """Loss and top5 of each phase as `loss/opening`, and how many positions it has as `positions/opening`."""
+        """How many positions each phase has as `positions/opening`, and `loss/opening`, `accuracy/`, `top5/`.
+
+        Of other ways of guessing also accuracy and top5, with their suffix: their losses would make the table too wide.
+        """
         numbers: dict[str, float] = {}
         for phase, rows in self.phases.items() if self.count else ():
-            numbers[f"positions/{phase}"] = float(rows.sum())
+            numbers[f"positions/{phase}"] = int(rows.sum())
             for suffix, guesses in self.guesses.items() if rows.any() else ():
                 of_phase = guesses[rows].summary()
-                numbers |= {f"{name}{suffix}/{phase}": of_phase[name] for name in ("loss", "top5")}
+                shown = ("accuracy", "top5") if suffix else ("loss", "accuracy", "top5")
+                numbers |= {f"{name}{suffix}/{phase}": of_phase[name] for name in shown}
         return {name: number for name, number in numbers.items() if math.isfinite(number)}
 
 

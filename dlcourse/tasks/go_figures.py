@@ -104,7 +104,7 @@ def _draw(axes: Axes, board: Board) -> None:
     for move in named:
         if move != pass_point(size):
             row, column = divmod(move, size)
-            text = percent(board.chances[move]).removesuffix("%")
+            text = percent(board.chances[move]).removesuffix(" %")
             axes.text(column, row, text, ha="center", va="center", fontsize=6, color="white", weight="bold", zorder=5)
     for move, colour, diameter in ((board.last, HEAT, 0.35), (board.played, PLAYED, 0.92)):
         if move is not None and move != pass_point(size):
@@ -151,5 +151,5 @@ def stars(size: int) -> list[int]:
 
 
 def percent(chance: float) -> str:
-    """Rounded down, so that 100% means that nothing was left for other moves."""
-    return f"{math.floor(100 * chance)}%"
+    """Rounded down, so that 100 % means that nothing was left for other moves; never 0, which would mean impossible."""
+    return f"{math.floor(100 * chance)} %" if chance >= 0.01 else "<1 %"

@@ -23,7 +23,10 @@ from dlcourse.tasks.go_figures import Board, draw_boards, percent
 PLAIN, AVERAGED = "", f"_{SYMMETRIES}"
 SHOWN = 2  # boards of each phase
 LOOKED_AT = 300  # positions that they are chosen from
-LEGEND = "whoever is to play is drawn black; red ring: the move that was played; blue ring: the move before"
+LEGEND = (
+    "whoever is to play is drawn black; numbers: how probable the network finds a move, in percent\n"
+    "red ring: the move that was played, and its rank among the network's; blue ring: the move before"
+)
 
 
 class Moves(Batch, Protocol):
@@ -160,8 +163,8 @@ def opinions(model: nn.Module, split: Split[Moves], indices: Tensor) -> list[Boa
     size = math.isqrt(len(stones[0]))
     shown: list[Board] = []
     for row, (played, before) in enumerate(zip(batch.targets.tolist(), batch.numbers.tolist(), strict=True)):
-        guess = f"guess {ranks[row] + 1} with {percent(chances[row][played])}"
-        title = f"move {before + 1}: {to_vertex(played, size=size)}, {guess}"
+        rank = f"(rank {ranks[row] + 1}, {percent(chances[row][played])})"
+        title = f"move {before + 1}: {to_vertex(played, size=size)} {rank}"
         last = int(positions.recent[row, 0])
         shown.append(Board(title, stones[row], chances[row], played=played, last=last if last >= 0 else None))
     return shown

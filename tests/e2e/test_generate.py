@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from PIL import Image
 import dlcourse
 from dlcourse.cli import main
 from dlcourse.commands.generate import Arguments, plain, said, written
-from dlcourse.data.poems_toy import ENDS, ToyPoems
+from dlcourse.data.poems_toy import ENDS
 from dlcourse.run.poet import load_poet
 from dlcourse.tasks.composing import Composition
 from dlcourse.text.characters import RESERVED, read_characters
@@ -42,26 +43,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next(folder.glob("poetry_lstm-poems_toy/*"))
 
 
-@pytest.fixture
-def unread(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From here on nobody may read the data set."""
-
-    def refuse(self: ToyPoems) -> None:
-        raise AssertionError("generate read the data set")
-
-    monkeypatch.setattr(ToyPoems, "load", refuse)
-
-
-def answer(run: Path, *words: str, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    capsys.readouterr()
-    assert main(["generate", f"run={run}", "format=json", *words]) == 0
-    return json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
-
-
 @pytest.mark.usefixtures("unread")
 @pytest.mark.parametrize("form", ["5jue", "7jue", "5lv", "7lv"])
-def test_the_poems_keep_the_rules_and_say_so(run: Path, form: str, capsys: pytest.CaptureFixture[str]) -> None:
-    found = answer(run, f"form={form}", "n=40", "seed=1", "strict=true", capsys=capsys)
+def test_the_poems_keep_the_rules_and_say_so(run: Path, form: str, answer: Callable[..., Any]) -> None:
+    found = answer("generate", f"run={run}", f"form={form}", "n=40", "seed=1", "strict=true")
     assert len(found) == 40
     for poem in found:
         assert sorted(poem) == ["form", "lines", "log_prob", "rules"] and poem["form"] == form
@@ -75,13 +60,13 @@ def test_the_poems_keep_the_rules_and_say_so(run: Path, form: str, capsys: pytes
         )
 
 
-def test_a_seed_names_the_poems_whatever_their_number(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    many = answer(run, "n=9", "seed=3", capsys=capsys)
-    assert answer(run, "n=2", "seed=3", capsys=capsys) == many[:2]
-    assert answer(run, "n=2", "seed=4", capsys=capsys) != many[:2]
+def test_a_seed_names_the_poems_whatever_their_number(run: Path, answer: Callable[..., Any]) -> None:
+    many = answer("generate", f"run={run}", "n=9", "seed=3")
+    assert answer("generate", f"run={run}", "n=2", "seed=3") == many[:2]
+    assert answer("generate", f"run={run}", "n=2", "seed=4") != many[:2]
 
 
-def test_wishes_and_settings_are_taken(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wishes_and_settings_are_taken(run: Path, answer: Callable[..., Any]) -> None:
     words = [
         "form=5jue",
         "acrostic=春夏秋冬",
@@ -91,13 +76,15 @@ def test_wishes_and_settings_are_taken(run: Path, capsys: pytest.CaptureFixture[
         "min_p=0.001",
         "top_p=0.9",
     ]
-    for poem in answer(run, *words, "repetition=1.5", "best_of=3", "n=3", capsys=capsys):
+    for poem in answer("generate", f"run={run}", *words, "repetition=1.5", "best_of=3", "n=3"):
         assert [line[0] for line in poem["lines"]] == list("春夏秋冬") and poem["lines"][0][1] == "天"
         assert check(poem["lines"], "5jue") == (True, True, True)
 
 
-def test_without_rules_the_verdict_is_told_all_the_same(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = answer(run, "rules=none", "n=5", "form=5jue", capsys=capsys)
+def test_without_rules_the_verdict_is_told_all_the_same(
+    run: Path, answer: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = answer("generate", f"run={run}", "rules=none", "n=5", "form=5jue")
     for poem in found:
         kept = check(poem["lines"], "5jue")
         assert (poem["rules"]["form"], poem["rules"]["rhyme"], poem["rules"]["tone"]) == kept
@@ -106,9 +93,9 @@ def test_without_rules_the_verdict_is_told_all_the_same(run: Path, capsys: pytes
 
 
 def test_the_poems_are_printed_a_couplet_a_line_with_their_verdict(
-    run: Path, capsys: pytest.CaptureFixture[str]
+    run: Path, answer: Callable[..., Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (poem,) = answer(run, "n=1", capsys=capsys)
+    (poem,) = answer("generate", f"run={run}", "n=1")
     assert main(["generate", str(run), "n=1"]) == 0
     first, second, verdict = capsys.readouterr().out.splitlines()
     one, two, three, four = poem["lines"]
@@ -197,7 +184,7 @@ def test_a_poem_whose_lines_never_end_is_broken_in_print(run: Path) -> None:
 
 
 def test_a_run_that_learned_simplified_characters_keeps_all_rules_in_them(
-    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: Path, tmp_path: Path, answer: Callable[..., Any]
 ) -> None:
     convert = pytest.importorskip("opencc").OpenCC("t2s").convert
     copy = tmp_path / "run"
@@ -206,7 +193,7 @@ def test_a_run_that_learned_simplified_characters_keeps_all_rules_in_them(
     back = {convert(token): token for token in vocabulary["tokens"]}
     assert len(back) == len(vocabulary["tokens"]) and back["风"] == "風"
     (copy / "vocabulary.json").write_text(json.dumps(vocabulary | {"tokens": list(back)}), encoding="utf-8")
-    found = answer(copy, "n=20", capsys=capsys)
+    found = answer("generate", f"run={copy}", "n=20")
     for poem in found:
         assert all(poem["rules"][name] for name in ("form", "rhyme", "tone"))
         traditional = ["".join(back[char] for char in line) for line in poem["lines"]]

@@ -8,6 +8,7 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 
 import dlcourse
 from dlcourse.cli import main
-from dlcourse.data.sgf import Sgf
+from dlcourse.commands.suggest import probability
 from dlcourse.go.match import play_match
 from dlcourse.go.player import RandomPlayer
 from dlcourse.go.points import from_vertex
@@ -47,16 +48,6 @@ def run(games: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     common = (f"runs={folder}", "runtime.threads=1", "runtime.device=cpu", "model=go_policy")
     assert main(["train", *data, *common, *TINY]) == 0
     return next(folder.glob("go_policy-sgf/*"))
-
-
-@pytest.fixture
-def unread(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From here on nobody may read the data set."""
-
-    def refuse(self: Sgf) -> None:
-        raise AssertionError("the data set was read")
-
-    monkeypatch.setattr(Sgf, "load", refuse)
 
 
 def ask(
@@ -103,20 +94,35 @@ def test_the_program_itself_answers_at_once_and_ends(tmp_path: Path) -> None:
     assert (first, second[:3], third, end) == ("=1", "=2 ", "=3", "")
 
 
-def match(*words: str, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    capsys.readouterr()
-    assert main(["match", "format=json", *words]) == 0
-    return json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["run=nowhere"], "nowhere: there are no runs in {folder}/runs; name the folder with runs=, or give a path"),
+        (["run=latest", "runs=mine"], "latest: there are no runs in {folder}/mine; name the folder with runs="),
+        ([], "run is missing"),
+    ],
+)
+def test_an_engine_that_cannot_start_says_why_to_whoever_started_it(
+    words: list[str],
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("name\n"))
+    assert main(["play", *words]) == 2
+    answer = capsys.readouterr()
+    assert not answer.out and answer.err.startswith(f"dlcourse: {told.format(folder=tmp_path)}")
 
 
 @pytest.mark.usefixtures("unread")
-def test_a_match_is_counted_and_its_games_are_kept(
-    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    found = match(f"run={run}", "against=random", "games=5", f"out={tmp_path / 'out'}", capsys=capsys)
+def test_a_match_is_counted_and_its_games_are_kept(run: Path, tmp_path: Path, answer: Callable[..., Any]) -> None:
+    found = answer("match", f"run={run}", "against=random", "games=5", f"out={tmp_path / 'out'}")
     assert found["games"] == 5 == found["won"] + found["lost"] + found["drawn"] and found["size"] == SIZE
     assert found["low"] <= found["share"] == found["won"] / 5 <= found["high"]
     assert (found["games_as_black"], found["games_as_white"]) == (3, 2) and found["distinct"] == 5
+    assert found.pop("folder") == str(tmp_path / "out")
     assert json.loads((tmp_path / "out" / "match.json").read_text(encoding="utf-8")) == found
     kept = sorted((tmp_path / "out").glob("*.sgf"))
     assert [path.name for path in kept] == [f"game-00{number}.sgf" for number in range(1, 6)]
@@ -127,11 +133,11 @@ def test_a_match_is_counted_and_its_games_are_kept(
     assert sum(won) == found["won"]
 
 
-def test_a_match_says_the_same_for_the_same_seed(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_match_says_the_same_for_the_same_seed(run: Path, tmp_path: Path, answer: Callable[..., Any]) -> None:
     words = (f"run={run}", f"against={run}", "games=3", "temperature=1")
     for folder in ("one", "two"):
-        match(*words, f"out={tmp_path / folder}", capsys=capsys)
-    assert match(*words, "seed=1", f"out={tmp_path / 'three'}", capsys=capsys)["distinct"] == 3
+        answer("match", *words, f"out={tmp_path / folder}")
+    assert answer("match", *words, "seed=1", f"out={tmp_path / 'three'}")["distinct"] == 3
     kept = {
         name: [path.read_bytes() for path in sorted((tmp_path / name).glob("*.sgf"))]
         for name in ("one", "two", "three")
@@ -172,11 +178,15 @@ def test_moves_are_suggested_before_any_move_of_a_record(
     (record,) = read_games(path.read_bytes(), source="")
     assert isinstance(record, GameRecord)
     capsys.readouterr()
-    assert main(["suggest", f"run={run}", str(path), "move=4", f"png={tmp_path / 'board.png'}", "top=3"]) == 0
-    text = capsys.readouterr().out
-    assert text.startswith(f"{path}#1, move 4: white to play\n") and "played" in text
-    assert text.count("X") == 2 and text.count("O") == 1 and "(X)" in text
-    assert (tmp_path / "board.png").read_bytes().startswith(b"\x89PNG")
+    picture = tmp_path / "new" / "board.PNG"
+    assert main(["suggest", f"run={run}", str(path), "move=4", f"png={picture}", "top=3"]) == 0
+    title, board, moves = capsys.readouterr().out.split("\n\n")[:3]
+    assert title == f"{path}#1, move 4: white to play" and "played" in moves
+    *board, legend = board.splitlines()
+    assert "".join(board).count("X") == 2 and "".join(board).count("O") == 1 and "(X)" in "".join(board)
+    assert legend == "X black, O white, ( ) the last move; 1, 2, ...: the ranks of the network's moves"
+    assert moves.splitlines()[0] == "rank  move  probability"
+    assert picture.read_bytes().startswith(b"\x89PNG")
     assert main(["suggest", f"run={run}", f"sgf={path}", "move=4", "format=json"]) == 0
     found = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
     assert found["move"] == 4 and found["to_play"] == "white" and len(found["best"]) == 5
@@ -186,7 +196,33 @@ def test_moves_are_suggested_before_any_move_of_a_record(
     assert sum(map(sum, found["probabilities"])) + found["pass"] == pytest.approx(1)
     assert main(["suggest", f"run={run}", str(path), "format=json"]) == 0
     last = json.loads(capsys.readouterr().out)
-    assert last["move"] == len(record.moves) + 1 and last["played"] is None
+    assert last["move"] == len(record.moves) + 1 and last["played"] is None is last["fault"]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("(;SZ[5];B[aa];W[bb];B[aa];W[cc])", "after move 2: A5 is illegal for black: occupied"),
+        ("(;SZ[5];B[aa];W[bb];B[c", "after move 2: no closing bracket"),
+    ],
+)
+def test_a_record_is_read_up_to_its_fault(
+    text: str, fault: str, run: Path, tmp_path: Path, answer: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "broken.sgf"
+    path.write_text(text, encoding="utf-8")
+    assert answer("suggest", f"run={run}", f"sgf={path}", "move=2")["played"]["vertex"] == "B4"
+    found = answer("suggest", f"run={run}", f"sgf={path}")
+    assert found["move"] == 3 and found["played"] is None and found["fault"].startswith(fault)
+    assert main(["suggest", f"run={run}", str(path)]) == 0
+    assert capsys.readouterr().out.splitlines()[1].startswith(f"the record cannot be read on {fault}")
+    assert main(["suggest", f"run={run}", str(path), "move=4"]) == 2
+    told = f"dlcourse: move must be 1 to 3, the one after the last that can be read ({fault}"
+    assert capsys.readouterr().err.startswith(told)
+
+
+def test_a_rare_move_is_no_impossible_one() -> None:
+    assert [probability(chance) for chance in (0.0, 0.0001, 0.0006, 0.5)] == ["0.0 %", "<0.1 %", "0.1 %", "50.0 %"]
 
 
 @pytest.mark.parametrize(
@@ -197,19 +233,28 @@ def test_moves_are_suggested_before_any_move_of_a_record(
         (["suggest", "run=nowhere", "{games}/00.sgf", "top=0"], ["top must be 1 to 9, not 0"]),
         (["suggest", "run={run}", "{small}"], ["{small}: a board of 3 lines; go_policy-sgf/{name} learned 5"]),
         (["suggest", "run=nowhere", "{small}", "move=9"], ["move must be 1 to 3, the one after the last, not 9"]),
-        (["suggest", "run=nowhere", "{illegal}"], ["{illegal}#1: A3 is illegal for white: occupied"]),
+        (["suggest", "run=nowhere", "{games}"], ["sgf: {games} is a folder; name a file in it, such as {games}/"]),
+        (["suggest", "run=nowhere", "{empty}"], ["sgf: {empty}: this file is empty"]),
+        (["suggest", "run=nowhere", "{words}"], ["sgf: {words}: this is no SGF; it begins with 'some words'"]),
+        (
+            ["suggest", "run=nowhere", "{small}", "top=10", "png=a.txt"],
+            ["top must be 1 to 9, not 10", "png must end in .png, not 'a.txt'"],
+        ),
         (["suggest", "run=nowhere", "{broken}"], ["{broken}#1: "]),
         (["match", "run={run}", "against=random", "size=9"], ["size=9: go_policy-sgf/{name} learned boards of 5"]),
-        (["match", "run={run}", "against=nobody", "runs={games}"], ["against: nobody is no program on the PATH, and"]),
+        (
+            ["match", "run={run}", "against=nobody", "runs={games}"],
+            ["against: nobody is no program on the PATH, and no run: there are no runs in {games}"],
+        ),
         (["match", "run={run}", "against='x"], ['"\'x" is no command line: no closing quotation']),
         (
             ["match", "run=nowhere", "against=random", "games=0", "size=1", "temperature=-1", "timeout=0", "komi=5000"],
             [
                 "games must be 1 or more, not 0",
                 "size must be 2 to 25, not 1",
+                "timeout must be above 0, not 0.0",
                 "komi must be a number up to 1000, not 5000.0",
                 "temperature must be 0 or more, not -1.0",
-                "timeout must be above 0, not 0.0",
             ],
         ),
         (["play", "run=nowhere", "temperature=-1"], ["temperature must be 0 or more, not -1.0"]),
@@ -221,7 +266,8 @@ def test_faults_are_told_in_a_line(
     names = {"run": run, "name": run.name, "games": games}
     for name, text in (
         ("small", "(;SZ[3];B[aa];W[bb])"),
-        ("illegal", "(;SZ[3];B[aa];W[aa])"),
+        ("empty", "\n"),
+        ("words", "some words"),
         ("broken", "(;SZ[3];B[zz])"),
     ):
         names[name] = tmp_path / f"{name}.sgf"
@@ -231,7 +277,7 @@ def test_faults_are_told_in_a_line(
     lines = capsys.readouterr().err.splitlines()
     for line, expected in zip(lines, told, strict=False):
         assert line.startswith(f"dlcourse: {expected.format(**names)}"), lines
-    assert len(lines) >= len(told)
+    assert len(lines) == len(told)
 
 
 @pytest.mark.parametrize("command", [["play"], ["match", "against=random"], ["suggest", "sgf={small}"]])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,29 +35,11 @@ def run(runs: Path) -> Path:
     return next(runs.glob("bigru_attention-reviews_toy/*"))
 
 
-@pytest.fixture
-def unread(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From here on nobody may read the data set."""
-
-    def refuse(self: ToyReviews) -> None:
-        raise AssertionError("predict read the data set")
-
-    monkeypatch.setattr(ToyReviews, "load", refuse)
-
-
-def answer(run: Path, *words: str, capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
-    capsys.readouterr()
-    assert main(["predict", f"run={run}", "format=json", *words]) == 0
-    return json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
-
-
 @pytest.mark.usefixtures("unread")
-def test_predictions_are_those_of_the_runs_own_test(
-    run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_predictions_are_those_of_the_runs_own_test(run: Path, answer: Callable[..., Any], tmp_path: Path) -> None:
     texts = ToyReviews().read().test.texts
     (tmp_path / "test.txt").write_text("\n".join(texts) + "\n", encoding="utf-8")
-    found = answer(run, f"file={tmp_path / 'test.txt'}", "calibrated=false", capsys=capsys)
+    found = answer("predict", f"run={run}", f"file={tmp_path / 'test.txt'}", "calibrated=false")
     recorded = np.load(run / "predictions.npz")
     scores = np.array([list(one["probabilities"].values()) for one in found])  # type: ignore[attr-defined]
     assert [one["text"] for one in found] == list(texts)
@@ -66,14 +50,14 @@ def test_predictions_are_those_of_the_runs_own_test(
 
 @pytest.mark.usefixtures("unread")
 def test_probabilities_are_calibrated_by_the_runs_temperature(
-    run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    run: Path, answer: Callable[..., Any], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     copy = tmp_path / "m-d" / "1"
     shutil.copytree(run, copy)
     lines = (copy / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     record = {"step": 40, "epoch": 1.0, "split": "test", "scalars": {"temperature": 0.5}}
     (copy / "metrics.jsonl").write_text("\n".join([*lines, json.dumps(record), ""]), encoding="utf-8")
-    [cold], [plainly] = (answer(copy, "good film", *words, capsys=capsys) for words in ((), ("calibrated=false",)))
+    [cold], [plainly] = (answer("predict", f"run={copy}", "good film", *words) for words in ((), ("calibrated=false",)))
     assert (cold["run"], cold["temperature"]) == ("m-d/1", 0.5) and plainly["temperature"] is None
     squares = {name: share**2 for name, share in plainly["probabilities"].items()}  # type: ignore[attr-defined]
     assert cold["probabilities"] == pytest.approx({name: one / sum(squares.values()) for name, one in squares.items()})
@@ -84,16 +68,20 @@ def test_probabilities_are_calibrated_by_the_runs_temperature(
 
 
 @pytest.mark.usefixtures("unread")
-def test_a_labelled_table_ends_in_the_accuracy(run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_labelled_table_ends_in_the_accuracy(
+    run: Path, answer: Callable[..., Any], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     (tmp_path / "a.csv").write_text('label,text\npos,"good, good"\nneg,"good, good"\n', encoding="utf-8")
-    found = answer(run, f"file={tmp_path / 'a.csv'}", capsys=capsys)
+    found = answer("predict", f"run={run}", f"file={tmp_path / 'a.csv'}")
     assert [one["true_label"] for one in found] == ["pos", "neg"] and found[0]["text"] == "good, good"
     assert main(["predict", f"run={run}", f"file={tmp_path / 'a.csv'}"]) == 0
     assert "Accuracy: 1 of 2 labelled texts are right (50.0 %)." in capsys.readouterr().out
 
 
-def test_words_that_the_vocabulary_lacks_are_said(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    [found] = answer(run, "good xylophone", capsys=capsys)
+def test_words_that_the_vocabulary_lacks_are_said(
+    run: Path, answer: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    [found] = answer("predict", f"run={run}", "good xylophone")
     assert found["unknown"] == [False, True]
     assert main(["predict", f"run={run}", "good xylophone"]) == 0
     assert "(2 words, 1 of them not in the vocabulary)" in capsys.readouterr().out
@@ -112,8 +100,8 @@ def test_the_commands_that_training_names_are_true(run: Path) -> None:
 
 
 @pytest.mark.usefixtures("unread")
-def test_odd_texts_have_a_defined_answer(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    empty, long, chinese, equals = answer(run, "--", "", "good " * 200_000, "这部电影很好看", "a=b", capsys=capsys)
+def test_odd_texts_have_a_defined_answer(run: Path, answer: Callable[..., Any]) -> None:
+    empty, long, chinese, equals = answer("predict", f"run={run}", "--", "", "good " * 200_000, "这部电影很好看", "a=b")
     assert empty["empty"] and empty["words"] == ["<unk>"]
     assert long["truncated"] and (long["words_read"], long["words_total"]) == (64, 200_000)
     assert chinese["words"] == ["这部电影很好看"] and equals["text"] == "a=b"

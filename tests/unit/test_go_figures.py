@@ -38,7 +38,7 @@ def test_the_best_moves_have_their_percentages_where_they_stand() -> None:
     chances[8] = 0.009
     (axes,) = draw_boards([Board("move 1", [0] * 9, chances)]).axes
     assert texts(axes) == {(1, 0): "50", (2, 1): "25"}
-    assert axes.get_title() == "move 1, pass 25%"
+    assert axes.get_title() == "move 1, pass 25 %"
     heat = axes.images[0].get_array()
     assert heat is not None
     assert heat[0][1][3] == heat[..., 3].max() > heat[1][2][3] > heat[2][2][3] > heat[0][0][3] == 0
@@ -63,8 +63,9 @@ def test_the_marked_points_are_those_of_printed_boards() -> None:
     assert [len(stars(size)) for size in (2, 5, 7, 8, 12, 13, 18, 25)] == [0, 0, 5, 4, 4, 9, 4, 9]
 
 
-def test_a_percentage_is_rounded_down() -> None:
-    assert [percent(chance) for chance in (0.0, 0.999, 1.0)] == ["0%", "99%", "100%"]
+def test_a_percentage_is_rounded_down_but_never_to_nothing() -> None:
+    chances = (0.0, 0.004, 0.00999, 0.01, 0.019, 0.999, 1.0)
+    assert [percent(chance) for chance in chances] == ["<1 %", "<1 %", "<1 %", "1 %", "1 %", "99 %", "100 %"]
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,10 @@ def test_two_positions_by_hand() -> None:
     assert stats.summary() == pytest.approx(wanted)
     wanted = {"positions/opening": 1, "positions/middle": 0, "positions/end": 1}
     wanted |= {"loss/opening": -math.log(0.3), "loss/end": -math.log(0.03), "top5/opening": 1, "top5/end": 0}
+    wanted |= {"accuracy/opening": 0, "accuracy/end": 0}
     assert stats.details() == pytest.approx(wanted)
+    counts = [value for name, value in stats.details().items() if name.startswith("positions/")]
+    assert counts == [1, 0, 1] and all(isinstance(count, int) for count in counts)
 
 
 def test_the_numbers_are_scikit_learns() -> None:
@@ -171,11 +174,12 @@ def test_the_average_turns_with_the_board(symmetry: int) -> None:
 
 
 def test_a_model_that_turns_with_the_board_gains_nothing() -> None:
-    summary = MovePrediction().evaluate_test(Copy(), positions(60)).summary()
+    stats = MovePrediction().evaluate_test(Copy(), positions(60))
+    summary, details = stats.summary(), stats.details()
     for name in ("loss", "accuracy", "top5"):
         assert summary[f"{name}_8"] == pytest.approx(summary[name], rel=1e-5)
     for phase in ("opening", "middle", "end"):
-        assert summary[f"accuracy_8_{phase}"] == summary[f"accuracy_{phase}"]
+        assert summary[f"accuracy_8_{phase}"] == summary[f"accuracy_{phase}"] == details[f"accuracy_8/{phase}"]
 
 
 def test_predictions_name_the_best_moves_in_the_order_of_the_split() -> None:
@@ -205,7 +209,7 @@ def test_boards_of_every_phase_are_drawn() -> None:
     assert isinstance(shown, Picture)
     titles = [axes.get_title() for axes in shown.draw().axes]
     assert len(titles) == 6
-    assert all("guess 1 with 99%" in title for title in titles)
+    assert all(title.endswith(" (rank 1, 99 %)") for title in titles)
     numbers = torch.tensor([int(title.split()[1].rstrip(":")) - 1 for title in titles])
     assert [int(rows.sum()) for rows in phases(numbers, points=9).values()] == [2, 2, 2]
 

@@ -109,8 +109,10 @@ def test_all_that_was_found_was_read_or_skipped_for_a_reason(tmp_path: Path) -> 
     ):
         assert reason in data.notes()[2], reason
     lines = [line.split("\t") for line in skipped.splitlines()]
-    assert ["the same moves as another game", "g010.sgf#1", ""] in lines
+    assert ["the same moves as another game", "g010.sgf#1", "g003.sgf#1"] in lines  # and which one is kept
     assert ["another board size", "g013.sgf#1", "19x19"] in lines
+    assert ["no SGF", "g012.sgf#1", "no game at all"] in lines
+    assert ["fewer than 20 moves", "g015.sgf#1", ""] in lines
     assert any(line[:2] == ["an illegal move", "g011.sgf#1"] and "at move 2" in line[2] for line in lines)
     assert len(lines) == 6
 
@@ -125,11 +127,35 @@ def test_filters_take_what_they_say(tmp_path: Path) -> None:
     games += [played(10, ranks=("9p", "4d")), played(11)]
     handicap = replace(played(20, ranks=("7d", "7d")), handicap=2)
     folder = write(tmp_path / "games", [*games, handicap, played(30, moves=40, ranks=("1p", "2p"))])
-    data, splits, _ = loaded(folder, min_rank="5d", handicap=False, max_moves=30)
+    data, splits, skipped = loaded(folder, min_rank="5d", handicap=False, max_moves=30)
     assert data.notes()[0] == "6 games read + 4 skipped = 10 found"
     assert sum(map(len, splits)) == 6 * 24
     assert "a player below 5d or unknown 2" in data.notes()[2]
     assert "handicap 1" in data.notes()[2] and "more than 30 moves 1" in data.notes()[2]
+    assert [line.split("\t")[:2] for line in skipped.splitlines()] == [
+        ["a player below 5d or unknown", "g006.sgf#1"],
+        ["a player below 5d or unknown", "g007.sgf#1"],
+        ["handicap", "g008.sgf#1"],
+        ["more than 30 moves", "g009.sgf#1"],
+    ]
+
+
+def test_max_games_counts_the_games_that_all_settings_take(tmp_path: Path) -> None:
+    games = [played(seed, moves=24 if seed % 2 else 7) for seed in range(12)]
+    games.insert(4, replace(games[3], names=("a", "b")))  # the same moves
+    occupied = np.append(games[1].moves[:1], games[1].moves).astype(np.int16)[:24]
+    folder = write(tmp_path / "games", [replace(games[1], moves=occupied), *games])
+    data, splits, skipped = loaded(folder, max_games=4)
+    assert sum(map(len, splits)) == 4 * 24
+    # Of games 0 to 9 four are taken; the fifth would be game 11.
+    assert data.notes()[0] == "4 games read + 6 skipped = 10 found"
+    assert data.notes()[3] == "not looked at, for data.max_games: g010.sgf#1 and what follows"
+    assert skipped.splitlines()[-1] == "not looked at, for data.max_games\tg010.sgf#1\tand what follows"
+    assert len(skipped.splitlines()) == 7
+    # Other settings take other games, though the number is the same and the first answer is in the cache.
+    assert loaded(folder, max_games=4, min_moves=5)[0].notes()[0] == "4 games read + 1 skipped = 5 found"
+    data, splits, skipped = loaded(folder, max_games=6)
+    assert sum(map(len, splits)) == 6 * 24 and "not looked at" not in skipped and len(data.notes()) == 3
 
 
 @pytest.mark.parametrize("ending", ["zip", "tar", "tar.gz", "tgz"])
@@ -280,8 +306,16 @@ def test_ranks_are_read_as_they_are_written(text: str, number: int) -> None:
 
 
 def test_what_is_no_game_is_told(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="holds no games of Go: give data.root=FOLDER"):
+    with pytest.raises(DataError, match="holds no games of Go and no other file: give data.root=FOLDER"):
         find_games(tmp_path)
+    (tmp_path / "one.gib").touch()
+    with pytest.raises(DataError, match=r"holds no games of Go \(the only file is one.gib\): give"):
+        find_games(tmp_path)
+    (tmp_path / "two.gib").touch()
+    with pytest.raises(DataError, match=r"holds no games of Go \(its 2 files are such as one.gib\): give"):
+        find_games(tmp_path)
+    with pytest.raises(DataError, match=r"one.gib: holds no games of Go, by the end of its name \(.gib\): give"):
+        find_games(tmp_path / "one.gib")
     with pytest.raises(DataError, match="missing: no such file or folder: give data.root=FOLDER"):
         find_games(tmp_path / "missing")
     broken = tmp_path / "a.zip"
@@ -290,11 +324,29 @@ def test_what_is_no_game_is_told(tmp_path: Path) -> None:
         loaded(tmp_path)
     broken.unlink()
     write(tmp_path, ["(;SZ[9];B[aa])"])
-    with pytest.raises(DataError, match="none of 1 games is a legal one of 5x5 .another board size: 1."):
+    with pytest.raises(DataError, match="the only game found is 9x9: say data.size=9"):
         loaded(tmp_path)
-    write(tmp_path, [played(0), played(1)])
-    with pytest.raises(DataError, match="2 games of 2 leave none to train, to validate or to test on"):
+    write(tmp_path, ["(;SZ[9];B[aa])"] * 3, name="h")
+    with pytest.raises(DataError, match="all 4 games found are 9x9: say data.size=9"):
         loaded(tmp_path)
+    write(tmp_path, ["no game", " \n"], name="i")
+    reasons = r"\(another board size: 4, no SGF: 1, an empty file: 1\)"
+    with pytest.raises(
+        DataError, match=f"none of 6 games is a legal one of 5x5 {reasons}: say data.size=9 for those of 9x9"
+    ):
+        loaded(tmp_path)
+    write(tmp_path, [played(0)])
+    with pytest.raises(DataError, match="1 game of 6 leaves none to train, .*: say data.size=9 for the 3 of 9x9"):
+        loaded(tmp_path)
+    write(tmp_path / "two", [played(0), played(1)])
+    with pytest.raises(DataError, match="2 games of 2 leave none to train, to validate or to test on .*: add games"):
+        loaded(tmp_path / "two")
+    single = tmp_path / "two" / "g000.sgf"
+    with pytest.raises(DataError, match="1 game of 1 leaves none .*g000.sgf is a single file: give the folder"):
+        loaded(single)
+    single.write_bytes(b"")
+    with pytest.raises(DataError, match=r"the only game is no legal one of 5x5 \(an empty file: 1\): give another"):
+        loaded(single)
 
 
 @pytest.mark.parametrize(
