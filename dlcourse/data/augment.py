@@ -1,7 +1,8 @@
 """Random crop, flip and cutout for whole uint8 batches, the same on CPU and CUDA.
 
-Crop and flip follow torchvision's RandomCrop and RandomHorizontalFlip; cutout follows DeVries & Taylor 2017
-(arXiv:1708.04552). Random numbers are hashes, not a stream: number k of sample i in epoch e is
+Crop and flip follow torchvision's RandomCrop and RandomHorizontalFlip; alternating flip follows Jordan 2024
+(arXiv:2404.00498, section 3.6), cutout DeVries & Taylor 2017 (arXiv:1708.04552). Random numbers are hashes, not a
+stream: number k of sample i in epoch e is
 
     finalise(finalise(finalise(i ^ low) ^ high) + k * 0x9E3779B9)        (all modulo 2^32)
 
@@ -12,6 +13,7 @@ crop does not depend on what else is in the batch, on the device or on what was 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -24,6 +26,10 @@ _MULTIPLIERS = (0x85EBCA6B - 2**32, 0xC2B2AE35 - 2**32)
 _GOLDEN = 0x9E3779B9
 _TOP, _LEFT, _FLIP, _ROW, _COLUMN = range(5)
 
+ALTERNATING = "alternating"
+Flip = bool | Literal["alternating"]
+"""Mirroring left to right: never, by a throw in each epoch, or by a throw in epoch 0 and in turn from then on."""
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -31,17 +37,19 @@ class Augmentation:
 
     Args:
         crop_padding: Black pixels added on every side before a window of the old size is cut at random; 0 is off.
-        flip: Whether half of the images are mirrored left to right.
+        flip: Whether half of the images are mirrored left to right; alternating mirrors each in every other epoch.
         cutout: Side in pixels of a square that is blanked around a random centre; 0 is off.
     """
 
     crop_padding: int = 0
-    flip: bool = False
+    flip: Flip = False
     cutout: int = 0
 
     def __post_init__(self) -> None:
         if self.crop_padding < 0:
             raise ValueError(f"crop_padding must be 0 or more pixels, not {self.crop_padding}")
+        if self.flip not in (False, True, ALTERNATING):
+            raise ValueError(f"flip must be true, false or {ALTERNATING}, not {self.flip!r}")
         if self.cutout < 0:
             raise ValueError(f"cutout must be 0 or more pixels, not {self.cutout}")
 
@@ -70,7 +78,9 @@ def augment(images: Tensor, indices: Tensor, *, augmentation: Augmentation, draw
         offsets = below(bits[_TOP : _LEFT + 1], 2 * padding + 1)
         images = crop(images, top=offsets[0], left=offsets[1], padding=padding)
     if augmentation.flip:
-        images = flip(images, mirrored=below(bits[_FLIP], 2))
+        alternating = augmentation.flip == ALTERNATING
+        mirrored = alternately_mirrored(indices, draw=draw) if alternating else below(bits[_FLIP], 2)
+        images = flip(images, mirrored=mirrored)
     if size := augmentation.cutout:
         row, column = below(bits[_ROW], height), below(bits[_COLUMN], width)
         images = cut_out(images, row=row, column=column, size=size, fill=fill)
@@ -127,6 +137,15 @@ def flip(images: Tensor, *, mirrored: Tensor) -> Tensor:
     both = torch.cat([images, turned]).view(2 * count, -1)
     chosen = torch.arange(count, device=images.device) + mirrored * count
     return both.index_select(0, chosen).view(images.shape)
+
+
+def alternately_mirrored(indices: Tensor, *, draw: Draw) -> Tensor:
+    """Int64 [B] of 0 and 1: a throw for each sample in epoch 0, the other side in each epoch after.
+
+    Two epochs then show every image both ways; independent throws show half of the images the same way twice.
+    """
+    first = below(random_bits(indices, draw=Draw(draw.seed, 0), count=_FLIP + 1)[_FLIP], 2)
+    return first ^ (draw.epoch & 1)
 
 
 def cut_out(images: Tensor, *, row: Tensor, column: Tensor, size: int, fill: Tensor) -> Tensor:

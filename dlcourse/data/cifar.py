@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
+from dlcourse.data.augment import Flip
 from dlcourse.data.fetch import Remote, fetch, unpack_tar
 from dlcourse.data.image_set import Labelled, Parts, RootedImageSet, check_labels, image_facts
 from dlcourse.data.roots import find_folder, incomplete, not_found, read_exactly, read_names
@@ -96,7 +97,7 @@ class CIFAR10(Cifar):
         val_fraction: Share of each class's training images that is held out for validation.
         split_seed: Names the validation cut.
         crop_padding: Black pixels added on every side before a random crop of the old size; 0 is off.
-        flip: Whether half of the training images are mirrored left to right.
+        flip: Whether half of the training images are mirrored left to right; alternating: each in every other epoch.
         cutout: Side in pixels of a square that is blanked in each training image; 0 is off.
     """
 
@@ -121,7 +122,7 @@ class CIFAR10(Cifar):
         val_fraction: float = 0.1,
         split_seed: int = 0,
         crop_padding: int = 4,
-        flip: bool = True,
+        flip: Flip = True,
         cutout: int = 0,
     ) -> None:
         super().__init__(
@@ -144,7 +145,7 @@ class CIFAR100(Cifar):
         val_fraction: Share of each class's training images that is held out for validation.
         split_seed: Names the validation cut.
         crop_padding: Black pixels added on every side before a random crop of the old size; 0 is off.
-        flip: Whether half of the training images are mirrored left to right.
+        flip: Whether half of the training images are mirrored left to right; alternating: each in every other epoch.
         cutout: Side in pixels of a square that is blanked in each training image; 0 is off.
     """
 
@@ -169,7 +170,7 @@ class CIFAR100(Cifar):
         val_fraction: float = 0.1,
         split_seed: int = 0,
         crop_padding: int = 4,
-        flip: bool = True,
+        flip: Flip = True,
         cutout: int = 0,
     ) -> None:
         super().__init__(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from dlcourse.data.augment import Flip
 from dlcourse.data.image_set import TEST_SEED, ImageSet, Labelled, Parts, image_facts
 from dlcourse.data.split import stratified
 from dlcourse.errors import DataError
@@ -28,7 +29,7 @@ class Digits(ImageSet):
         val_fraction: Share of each class's training images that is held out for validation.
         split_seed: Names the validation cut; the test split never moves.
         crop_padding: Black pixels added on every side before a random crop of the old size; 0 is off.
-        flip: Whether half of the training images are mirrored left to right.
+        flip: Whether half of the training images are mirrored left to right; alternating: each in every other epoch.
         cutout: Side in pixels of a square that is blanked in each training image; 0 is off.
     """
 
@@ -38,7 +39,7 @@ class Digits(ImageSet):
         val_fraction: float = 0.1,
         split_seed: int = 0,
         crop_padding: int = 1,
-        flip: bool = False,
+        flip: Flip = False,
         cutout: int = 0,
     ) -> None:
         super().__init__(

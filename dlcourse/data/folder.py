@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from dlcourse.data.augment import Flip
 from dlcourse.data.decode import check_memory, decode_all, some
 from dlcourse.data.image_set import TEST_SEED, ImageSet, Labelled, Parts, fraction, image_facts
 from dlcourse.data.roots import checked_root
@@ -43,7 +44,7 @@ class ImageFolder(ImageSet):
         val_fraction: Share of each class's training images held out for validation, where there is no val folder.
         split_seed: Names the validation cut.
         crop_padding: Black pixels added on every side before a random crop of the old size; null is size // 8.
-        flip: Whether half of the training images are mirrored left to right.
+        flip: Whether half of the training images are mirrored left to right; alternating: each in every other epoch.
         cutout: Side in pixels of a square that is blanked in each training image; 0 is off.
     """
 
@@ -58,7 +59,7 @@ class ImageFolder(ImageSet):
         val_fraction: float = 0.1,
         split_seed: int = 0,
         crop_padding: int | None = None,
-        flip: bool = True,
+        flip: Flip = True,
         cutout: int = 0,
     ) -> None:
         if not 1 <= size <= _MOST_SIDE:

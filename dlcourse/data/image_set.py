@@ -11,7 +11,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from dlcourse.data.augment import NO_AUGMENTATION, Augmentation
+from dlcourse.data.augment import NO_AUGMENTATION, Augmentation, Flip
 from dlcourse.data.base import DataSet, Splits
 from dlcourse.data.images import ImageSplit
 from dlcourse.data.roots import checked_root
@@ -48,7 +48,7 @@ class ImageSet(DataSet):
 
     gives: ClassVar[str] = "images"
 
-    def __init__(self, *, val_fraction: float, split_seed: int, crop_padding: int, flip: bool, cutout: int) -> None:
+    def __init__(self, *, val_fraction: float, split_seed: int, crop_padding: int, flip: Flip, cutout: int) -> None:
         self.val_fraction = fraction(val_fraction, name="val_fraction")
         self.split_seed = split_seed
         self.augmentation = Augmentation(crop_padding=crop_padding, flip=flip, cutout=cutout)
@@ -91,7 +91,7 @@ class RootedImageSet(ImageSet):
         val_fraction: float,
         split_seed: int,
         crop_padding: int,
-        flip: bool,
+        flip: Flip,
         cutout: int,
     ) -> None:
         super().__init__(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
+from dlcourse.data.augment import Flip
 from dlcourse.data.fetch import Remote, fetch
 from dlcourse.data.idx import read_idx
 from dlcourse.data.image_set import Labelled, Parts, RootedImageSet, check_labels, image_facts
@@ -75,7 +76,7 @@ class MNIST(Idx):
         val_fraction: Share of each class's training images that is held out for validation.
         split_seed: Names the validation cut.
         crop_padding: Black pixels added on every side before a random crop of the old size; 0 is off.
-        flip: Whether half of the training images are mirrored left to right.
+        flip: Whether half of the training images are mirrored left to right; alternating: each in every other epoch.
         cutout: Side in pixels of a square that is blanked in each training image; 0 is off.
     """
 
@@ -98,7 +99,7 @@ class MNIST(Idx):
         val_fraction: float = 0.1,
         split_seed: int = 0,
         crop_padding: int = 2,
-        flip: bool = False,
+        flip: Flip = False,
         cutout: int = 0,
     ) -> None:
         super().__init__(
@@ -121,7 +122,7 @@ class FashionMNIST(Idx):
         val_fraction: Share of each class's training images that is held out for validation.
         split_seed: Names the validation cut.
         crop_padding: Black pixels added on every side before a random crop of the old size; 0 is off.
-        flip: Whether half of the training images are mirrored left to right.
+        flip: Whether half of the training images are mirrored left to right; alternating: each in every other epoch.
         cutout: Side in pixels of a square that is blanked in each training image; 0 is off.
     """
 
@@ -155,7 +156,7 @@ class FashionMNIST(Idx):
         val_fraction: float = 0.1,
         split_seed: int = 0,
         crop_padding: int = 2,
-        flip: bool = True,
+        flip: Flip = True,
         cutout: int = 0,
     ) -> None:
         super().__init__(

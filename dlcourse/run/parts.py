@@ -62,7 +62,8 @@ def assemble(config: Mapping[str, Any], *, choices: Mapping[str, str | None], al
     """
     bench = _Bench(config, choices=choices, allow_code=allow_code)
     network = bench.network()
-    weights = (nn.Linear(1, 1) if network is None else network.model).named_parameters()
+    # An optimizer is checked even where there is no model: a convolution has a weight for each kind of step.
+    weights = (nn.Conv2d(1, 2, 1) if network is None else network.model).named_parameters()
     optimizer: torch.optim.Optimizer | None = bench.built("optimizer", weights)
     schedule: Schedule | None = bench.built("scheduler", Clock(steps=1000, steps_per_epoch=100))
     init = bench.start_values()

@@ -17,6 +17,7 @@ from dlcourse.media import Media, Picture, PrecisionRecall
 from dlcourse.metrics import ClassificationStats
 from dlcourse.tasks import figures
 from dlcourse.tasks.base import Task
+from dlcourse.tasks.mirrored import with_mirror_images
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,6 +50,7 @@ class Classification(Task[LabelledBatch, ClassificationStats]):
     Args:
         label_smoothing: the share of each label that is spread evenly over all classes, at least 0 and below 1.
         class_weights: one factor for the loss of each class, for classes of unequal size; null weighs all alike.
+        mirror: whether the test also takes the mean over each image and its mirror image, in twice the time.
         classes: the names of the classes; filled from the data.
         num_classes: how many classes there are; filled from the data.
 
@@ -64,6 +66,7 @@ class Classification(Task[LabelledBatch, ClassificationStats]):
         *,
         label_smoothing: float = 0.0,
         class_weights: Sequence[float] | None = None,
+        mirror: bool = False,
         classes: Sequence[str] | None = None,
         num_classes: int | None = None,
     ) -> None:
@@ -82,6 +85,7 @@ class Classification(Task[LabelledBatch, ClassificationStats]):
                     f"class_weights must be finite, at least 0 and not all 0, not {[float(w) for w in class_weights]}"
                 )
         self.label_smoothing = label_smoothing
+        self.mirror = mirror
         self.classes = tuple(classes) if classes is not None else None
         self._weights = None if class_weights is None else torch.tensor(class_weights, dtype=torch.float32)
 
@@ -108,6 +112,14 @@ class Classification(Task[LabelledBatch, ClassificationStats]):
         """The statistics of one batch; their loss is the plain cross entropy, so that runs compare."""
         logits: Tensor = model(*batch.inputs)
         return ClassificationStats.from_logits(logits, batch.labels, indices=batch.indices, classes=self.classes)
+
+    def evaluate_test(self, model: nn.Module, batch: LabelledBatch) -> ClassificationStats:
+        """The same and, if so asked, `loss_mirrored` and `accuracy_mirrored`: of the mean with the mirror images."""
+        plain = self.evaluate(model, batch)
+        if not self.mirror:
+            return plain
+        (images,) = batch.inputs
+        return with_mirror_images(plain, model, images)
 
     def conclude(self, test: ClassificationStats, *, val: ClassificationStats) -> Mapping[str, float]:
         """`temperature`, fitted on validation, and `ece_scaled`, the test's calibration error with it.

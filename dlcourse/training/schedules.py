@@ -119,6 +119,18 @@ def cosine(clock: Clock, *, final: float = 0.0, warmup: str = "20%") -> Schedule
     return Schedule(lambda step, steps: half_cosine(1.0, final, step / steps), clock, warmup=warmup)
 
 
+def linear(clock: Clock, *, final: float = 0.0, warmup: str = "0st") -> Schedule:
+    """A straight line from the base learning rate down to a share of it (as torch's LinearLR).
+
+    Args:
+        clock: how long the run is.
+        final: the share of the base rate at the end.
+        warmup: length of a linear rise to the base rate, such as 5ep, 500st or 3%.
+    """
+    share("final", final)
+    return Schedule(lambda step, steps: 1 + (final - 1) * step / steps, clock, warmup=warmup)
+
+
 def onecycle(
     clock: Clock, *, peak_at: float = 0.3, start: float = 0.04, final: float = 4e-6, warmup: str = "0st"
 ) -> Schedule:

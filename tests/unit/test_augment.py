@@ -2,15 +2,27 @@
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 from torchvision.transforms import functional
 
-from dlcourse.data.augment import Augmentation, augment, below, crop, cut_out, flip, random_bits
+from dlcourse.data.augment import (
+    Augmentation,
+    alternately_mirrored,
+    augment,
+    below,
+    crop,
+    cut_out,
+    flip,
+    random_bits,
+)
 from dlcourse.data.base import Draw
 
 DRAW = Draw(seed=3, epoch=5)
 GREY = torch.tensor([7, 8, 9], dtype=torch.uint8)
 FULL = Augmentation(crop_padding=2, flip=True, cutout=3)
+ALTERNATING = Augmentation(flip="alternating")
 
 
 def pictures(count: int, *, height: int = 6, width: int = 5, channels: int = 3) -> torch.Tensor:
@@ -135,3 +147,45 @@ def test_negative_sizes_are_refused_by_name() -> None:
         Augmentation(crop_padding=-1)
     with pytest.raises(ValueError, match=r"^cutout must be 0 or more pixels, not -2"):
         Augmentation(cutout=-2)
+    with pytest.raises(ValueError, match=r"^flip must be true, false or alternating, not 'random'"):
+        Augmentation(flip="random")  # type: ignore[arg-type]
+
+
+def mirrored(count: int, *, augmentation: Augmentation, draw: Draw) -> torch.Tensor:
+    """Bool [count]: which images of a training split come out mirrored."""
+    images = torch.arange(2, dtype=torch.uint8).view(1, 1, 2, 1).expand(count, -1, -1, -1).contiguous()
+    fill = torch.zeros(1, dtype=torch.uint8)
+    seen = augment(images, torch.arange(count), augmentation=augmentation, draw=draw, fill=fill)
+    return seen[:, 0, 0, 0] == 1
+
+
+def test_alternating_begins_as_independent_throws_do_and_takes_turns_from_then_on() -> None:
+    epochs = [mirrored(200, augmentation=ALTERNATING, draw=Draw(3, epoch)) for epoch in range(4)]
+    assert torch.equal(epochs[0], mirrored(200, augmentation=Augmentation(flip=True), draw=Draw(3, 0)))
+    assert torch.equal(epochs[1], ~epochs[0])
+    assert torch.equal(epochs[2], epochs[0])
+    assert torch.equal(epochs[3], ~epochs[0])
+
+
+def test_two_epochs_show_every_image_both_ways_where_throws_repeat_half() -> None:
+    def both_ways(augmentation: Augmentation) -> float:
+        first, second = (mirrored(4_000, augmentation=augmentation, draw=Draw(3, epoch)) for epoch in (6, 7))
+        return float((first != second).float().mean())
+
+    assert both_ways(ALTERNATING) == 1.0
+    assert 0.45 < both_ways(Augmentation(flip=True)) < 0.55
+
+
+@given(st.integers(0, 2**31), st.integers(0, 10_000), st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=9))
+def test_alternating_depends_on_seed_epoch_and_sample_alone(seed: int, epoch: int, indices: list[int]) -> None:
+    whole = alternately_mirrored(torch.tensor(indices), draw=Draw(seed, epoch))
+    assert set(whole.tolist()) <= {0, 1}
+    for place, index in enumerate(indices):
+        alone = torch.tensor([index])
+        assert alternately_mirrored(alone, draw=Draw(seed, epoch)) == whole[place]
+        assert alternately_mirrored(alone, draw=Draw(seed, epoch + 1)) == 1 - whole[place]
+
+
+def test_half_of_the_images_begin_mirrored_and_seeds_choose_others() -> None:
+    first, other = (alternately_mirrored(torch.arange(40_000), draw=Draw(seed, 0)) for seed in (3, 4))
+    assert chi_square(first * 2 + other, cells=4) > 1e-3

@@ -57,7 +57,7 @@ def problems(*argv: str) -> tuple[str, ...]:
         (
             "model=null",
             "model=null: there is no such option; there is bigru_attention, bigru_lm, go_policy, lenet5, poetry_lstm, "
-            "resnet18",
+            "resnet18, speednet",
         ),
         ("seed=1,2", "seed=1,2: several values make a sweep; add -m, or quote a comma that belongs to the value"),
         ("--config-dir=/nowhere", "--config-dir=/nowhere: there is no such folder"),

@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
 
 from dlcourse.data.base import Draw, Split
+from dlcourse.data.images import ImageBatch
 from dlcourse.media import Picture, PrecisionRecall
 from dlcourse.tasks.classification import Classification, LabelledBatch, hardest_classes, worst_mistakes
+from dlcourse.tasks.text_classification import TextClassification
 
 
 @dataclass(frozen=True)
@@ -243,3 +245,92 @@ def test_weights_that_weigh_nothing_sensible_are_refused(weights: list[float]) -
 def test_names_and_number_of_classes_must_agree() -> None:
     with pytest.raises(ValueError, match=r"^classes has 2 names, but num_classes is 3$"):
         Classification(classes=["cat", "dog"], num_classes=3)
+
+
+# ---------------------------------------------------------------- mirror images
+
+
+class LeftPixels(nn.Module):
+    """Logits that are the leftmost pixels of the first row, so that a mirror image has others."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images[:, 0, 0, :3]
+
+
+def rows(*pixels: list[float], labels: list[int]) -> ImageBatch:
+    images = torch.tensor(pixels).view(len(pixels), 1, 1, -1)
+    return ImageBatch(images, torch.tensor(labels), torch.arange(len(pixels)))
+
+
+def drawn_images(count: int) -> ImageBatch:
+    generator = torch.Generator().manual_seed(5)
+    images = torch.randn(count, 2, 4, 6, generator=generator)
+    return ImageBatch(images, torch.randint(3, (count,), generator=generator), torch.arange(count))
+
+
+def test_two_images_and_their_mirror_images_by_hand() -> None:
+    # The mirror images' logits are (0, 0, 0) and (0, 0, 1).
+    batch = rows([1.0, 0.0, 0.0, 0.0], [2.0, 1.0, 0.0, 0.0], labels=[0, 1])
+    summary = Classification(mirror=True).evaluate_test(LeftPixels(), batch).summary()
+    mean = [[0.5, 0.0, 0.0], [1.0, 0.5, 0.5]]
+    loss = sum(math.log(sum(map(math.exp, row))) - row[label] for row, label in zip(mean, [0, 1], strict=True)) / 2
+    assert summary["loss_mirrored"] == pytest.approx(loss)
+    assert summary["accuracy"] == summary["accuracy_mirrored"] == 0.5
+
+
+def test_a_mirror_image_can_set_an_image_right() -> None:
+    batch = rows([3.0, 2.0, 2.0, 0.0], labels=[1])  # (3, 2, 2) as it is, (1.5, 2, 2) in the mean
+    summary = Classification(mirror=True).evaluate_test(LeftPixels(), batch).summary()
+    assert (summary["accuracy"], summary["accuracy_mirrored"]) == (0.0, 1.0)
+
+
+def test_mirrored_numbers_are_torchs_over_the_mean_of_both_logits() -> None:
+    batch, model = drawn_images(40), LeftPixels()
+    summary = Classification(mirror=True, label_smoothing=0.2).evaluate_test(model, batch).summary()
+    mean = (model(batch.images) + model(torch.flip(batch.images, [3]))) / 2
+    assert summary["loss_mirrored"] == pytest.approx(cross_entropy(mean, batch.labels).item(), rel=1e-5)
+    assert summary["accuracy_mirrored"] == pytest.approx((mean.argmax(1) == batch.labels).float().mean().item())
+
+
+def test_everything_but_the_two_numbers_is_that_of_the_images_as_they_are() -> None:
+    batch, model = drawn_images(40), LeftPixels()
+    plain, task = Classification().evaluate_test(model, batch), Classification(mirror=True)
+    both = task.evaluate_test(model, batch)
+    extra = {"loss_mirrored", "accuracy_mirrored"}
+    assert {name: number for name, number in both.summary().items() if name not in extra} == plain.summary()
+    assert both.details() == plain.details()
+    for name, array in task.predictions(both).items():
+        assert torch.equal(array, task.predictions(plain)[name])
+    assert task.conclude(both, val=plain) == task.conclude(plain, val=plain)
+
+
+def test_validation_sees_every_image_once() -> None:
+    stats = Classification(mirror=True).evaluate(LeftPixels(), drawn_images(9))
+    assert "accuracy_mirrored" not in stats.summary()
+    assert not Classification().evaluate_test(LeftPixels(), drawn_images(9)).summary().keys() & {"loss_mirrored"}
+
+
+@pytest.mark.parametrize("cut", [1, 17, 39])
+def test_mirrored_statistics_add_whatever_their_order(cut: int) -> None:
+    batch, model, task = drawn_images(40), LeftPixels(), Classification(mirror=True)
+    order = torch.randperm(40, generator=torch.Generator().manual_seed(cut))
+    parts = [ImageBatch(batch.images[some], batch.labels[some], some) for some in (order[:cut], order[cut:])]
+    added = task.evaluate_test(model, parts[0]) + task.evaluate_test(model, parts[1])
+    assert added.summary() == task.evaluate_test(model, batch).summary()
+
+
+def test_a_model_that_writes_into_one_memory_is_read_before_it_is_asked_again() -> None:
+    class Reusing(LeftPixels):
+        memory = torch.zeros(40, 3)
+
+        def forward(self, images: Tensor) -> Tensor:
+            return self.memory.copy_(super().forward(images))
+
+    batch, task = drawn_images(40), Classification(mirror=True)
+    assert task.evaluate_test(Reusing(), batch).summary() == task.evaluate_test(LeftPixels(), batch).summary()
+
+
+def test_texts_are_not_mirrored() -> None:
+    with pytest.raises(TypeError, match="mirror"):
+        TextClassification(mirror=True)  # type: ignore[call-arg]
+    assert TextClassification().mirror is False

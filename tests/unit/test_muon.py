@@ -10,6 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from dlcourse.config.compose import compose
+from dlcourse.errors import ConfigError
+from dlcourse.run.parts import assemble
 from dlcourse.training.muon import muon, orthogonalised
 
 
@@ -162,3 +165,9 @@ def test_a_number_out_of_range_is_said(wrong: dict[str, Any], message: str) -> N
 def test_a_model_without_convolutions_is_told_what_to_say() -> None:
     with pytest.raises(ValueError, match="matrices must be true for a model without convolutions"):
         muon(nn.Linear(3, 2).named_parameters())
+
+
+def test_a_faulty_model_brings_no_second_fault() -> None:
+    with pytest.raises(ConfigError) as fault:
+        assemble(compose(["model=resnet18", "model.width=0", "optimizer=muon"]), choices={})
+    assert len(fault.value.problems) == 1 and "width" in fault.value.problems[0]

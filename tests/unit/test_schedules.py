@@ -20,7 +20,8 @@ STEPS, RATE = 60, 0.5
 CLOCK = Clock(steps=STEPS, steps_per_epoch=10)
 
 SHAPES: dict[str, Callable[..., Schedule]] = {
-    name: getattr(schedules, name) for name in ("constant", "cosine", "multistep", "onecycle", "plateau", "step")
+    name: getattr(schedules, name)
+    for name in ("constant", "cosine", "linear", "multistep", "onecycle", "plateau", "step")
 }
 PAIRS: list[tuple[Schedule, Callable[[torch.optim.Optimizer], Any]]] = [
     (schedules.cosine(CLOCK, warmup="0st"), lambda optimizer: lr_scheduler.CosineAnnealingLR(optimizer, STEPS)),
