@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +14,7 @@ from typing import Any
 
 from dlcourse.errors import ConfigError, RunError, suggestion
 from dlcourse.files import parse_object, read_json, write_json
+from dlcourse.status import worked
 
 MARK = "config.yaml"  # what makes a folder a run's
 STAMP = "%Y-%m-%d_%H-%M-%S-%f"
@@ -55,13 +56,24 @@ class RunFolder:
         return self.path / "data.json"
 
     @property
+    def task(self) -> Path:
+        return self.path / "task.json"
+
+    @property
     def status(self) -> Path:
         return self.path / "status.json"
 
+    @property
+    def notes(self) -> Path:
+        return self.path / "notes.json"
+
     def set_status(self, state: str, *, exit_code: int | None = None) -> None:
         """Say in status.json how the run stands: running, done, failed or interrupted."""
-        now = datetime.now().astimezone().isoformat(timespec="seconds")
-        started = self.read_status().get("started", now) if state != "running" else now
+        before, now = self.read_status(), datetime.now().astimezone()
+        moment = now.isoformat(timespec="seconds")
+        started = before.get("started", moment) if state != "running" else moment
+        # A process that was killed said nothing of its end; its last record is the last that is known of it.
+        seconds = worked(before, until=now if state != "running" else self.last_sign())
         write_json(
             self.status,
             {
@@ -69,10 +81,17 @@ class RunFolder:
                 "pid": os.getpid(),
                 "host": socket.gethostname(),
                 "exit_code": exit_code,
+                "began": before.get("began") or before.get("started") or moment,
                 "started": started,
-                "changed": now,
+                "changed": moment,
+                "seconds": round(seconds, 3),
             },
         )
+
+    def last_sign(self) -> datetime:
+        """When a record was written last; if none was, when the status was."""
+        times = [path.stat().st_mtime for path in (self.metrics, self.timing, self.status) if path.is_file()]
+        return datetime.fromtimestamp(max(times, default=0.0)).astimezone()
 
     def read_status(self) -> dict[str, Any]:
         """What status.json says; empty if it is missing or damaged."""
@@ -175,6 +194,28 @@ def held(folder: RunFolder) -> Generator[None]:
         os.close(descriptor)
 
 
+def is_held(folder: RunFolder) -> bool | None:
+    """Whether a process trains in this folder; None where that cannot be known (Windows, no locks)."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return None
+    try:
+        descriptor = os.open(folder.path, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        # Shared, so that two who ask at the same time do not take each other for a training.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def release(folder: RunFolder) -> None:
     """Take back a folder in which nothing was trained, and the parents that were made for it alone."""
     for path in sorted(folder.path.rglob("*"), reverse=True):
@@ -187,7 +228,8 @@ def release(folder: RunFolder) -> None:
 
 
 def find_run(word: str, *, runs: Path) -> RunFolder:
-    """The run that `word` names: a path, MODEL-DATA/TIME or a unique end or beginning of it, or `latest`.
+    """The run that `word` names: a path, its name by `dlcourse runs rename`, `latest`, or MODEL-DATA/TIME or a unique
+    end or beginning of it.
 
     Raises:
         RunError: there is none, or more than one.
@@ -195,9 +237,11 @@ def find_run(word: str, *, runs: Path) -> RunFolder:
     path = Path(os.path.expanduser(word))  # noqa: PTH111  Path.expanduser raises where there is no such user
     if (path / MARK).is_file():
         return RunFolder(path)
+    known = list(all_runs(runs))
+    if named := [folder for folder in known if title(folder) == word]:
+        return the_one(named, word=word, runs=runs)
     if path.exists():
         raise NoSuchRun(f"{word}: this is no run; a run folder holds {MARK}")
-    known = list(all_runs(runs))
     if not known:
         raise NoSuchRun(f"{word}: there are no runs in {runs}; name the folder with runs=, or give a path")
     if word == "latest":
@@ -207,13 +251,28 @@ def find_run(word: str, *, runs: Path) -> RunFolder:
     ]
     found = found or [folder for folder in known if folder.path.name.endswith(word)]
     found = found or [folder for folder in known if folder.path.relative_to(runs).as_posix().startswith(word)]
+    if not found:
+        names = [name for folder in known for name in (title(folder), folder.path.relative_to(runs).as_posix()) if name]
+        raise NoSuchRun(f"{word}: there is no such run in {runs}{suggestion(word, ['latest', *names], most=3)}")
+    return the_one(found, word=word, runs=runs)
+
+
+def the_one(found: Sequence[RunFolder], *, word: str, runs: Path) -> RunFolder:
+    """The only run that `word` names.
+
+    Raises:
+        NoSuchRun: it names several.
+    """
     if len(found) > 1:
         names = ", ".join(folder.path.relative_to(runs).as_posix() for folder in found[:4])
         raise NoSuchRun(f"{word}: it names {len(found)} runs ({names}); give more of the name")
-    if not found:
-        names = [folder.path.relative_to(runs).as_posix() for folder in known]
-        raise NoSuchRun(f"{word}: there is no such run in {runs}{suggestion(word, ['latest', *names], most=3)}")
     return found[0]
+
+
+def title(folder: RunFolder) -> str:
+    """The name that its user gave a run; empty if none."""
+    name = read_json(folder.notes).get("name")
+    return name if isinstance(name, str) else ""
 
 
 def begun(folder: RunFolder) -> str:

@@ -22,7 +22,10 @@ from pathlib import Path
 
 from benchmarks.table import Row, render
 
-BENCHMARKS = ("loop", "lenet5", "resnet18", "pipeline", "tokenizer", "bucketing", "go_reading", "generation", "startup")
+BENCHMARKS = (
+    "loop", "lenet5", "resnet18", "pipeline", "tokenizer", "bucketing", "go_reading", "generation", "run_index",
+    "startup",
+)  # fmt: skip
 NEED_LIGHTNING = frozenset({"lenet5", "resnet18"})
 REAL = {"bucketing": "imdb", "go_reading": "go"}
 """Benchmarks that take a folder of real data, and the option that names it."""

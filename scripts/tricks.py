@@ -24,9 +24,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from dlcourse.commands.train import MECHANICS
 from dlcourse.files import write_json, write_text
 from dlcourse.folders import RunFolder
+from dlcourse.results.record import MECHANICS
 from dlcourse.run.environment import version
 from dlcourse.statistics import welch
 from dlcourse.training.runtime import processor

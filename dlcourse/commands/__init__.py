@@ -12,7 +12,12 @@ COMMANDS: Mapping[str, str] = {
     "play": "play Go with a trained model in any program that speaks GTP",
     "match": "play Go against a program or another run, and count who wins",
     "suggest": "show what a trained model would play in a recorded game",
+    "runs": "a table of your runs; show, rename, tag and remove them",
+    "compare": "what two or more runs differ in, and whether the difference is more than chance",
+    "report": "one page of a run, to hand in",
     "board": "open TensorBoard on the runs",
+    "sweep": "train many settings and seeds, and go on after any kill",
+    "reproduce": "train a run again as it was, and say whether the numbers are the same",
     "list": "every option of every group, and what it is",
     "explain": "one setting: type, default, where it is set, what it does",
     "completion": "print the completion script of a shell",
@@ -20,3 +25,6 @@ COMMANDS: Mapping[str, str] = {
 
 COMPOSED = ("train", "verify")
 """Commands whose words Hydra composes; their help and completion are ours all the same."""
+
+TAKE_OVERRIDES = (*COMPOSED, "sweep")
+"""Commands that take the words of a config."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from dlcourse.commands import COMMANDS, COMPOSED
+from dlcourse.commands import COMMANDS, TAKE_OVERRIDES
 from dlcourse.commands.arguments import argument, read, slots_of
 from dlcourse.config.candidates import candidates
 from dlcourse.config.kinds import expand, named_values
@@ -90,6 +90,8 @@ def main(argv: list[str]) -> int:
     return 0
 
 
+ACTIONS_ON_RUNS = ("show", "rename", "tag", "rm")
+"""What `dlcourse runs` does with runs that are named."""
 PURPOSE = 'Print the completion script of a shell; for bash: eval "$(dlcourse completion bash)"'
 
 
@@ -107,21 +109,23 @@ def complete(line: str) -> list[str]:
     command, before = before[0], before[1:]
     try:
         # `train run=` names a new folder, which no completion can know.
-        named = "resume=" if command in COMPOSED else "run="
-        if word.startswith(named) and (found := _runs(word, before=before)):
-            return found
-        if command in COMPOSED:
-            return [*_arguments(command, word), *candidates(before, word=word)]
+        named = "resume=" if command in TAKE_OVERRIDES else "run="
+        if word.startswith(named) and (found := [f"{named}{name}" for name in _runs(before)]):
+            return [one for one in found if one.startswith(word)]
+        if command in TAKE_OVERRIDES:
+            return [*_arguments(command, word, before=before), *candidates(before, word=word)]
         if command == "explain":
             return [one.rstrip("=") if not before else one for one in candidates(before, word=word)]
+        if command == "runs" and before[:1] and before[0] in ACTIONS_ON_RUNS:
+            return [name for name in _runs(before) if name.startswith(word)]
         if command in COMMANDS:
-            return _arguments(command, word)
+            return _arguments(command, word, before=before)
     except UserError:  # a fault is told when the line is sent
         return []
     return []
 
 
-def _arguments(command: str, word: str) -> list[str]:
+def _arguments(command: str, word: str, *, before: Sequence[str]) -> list[str]:
     """The arguments of a command that our own reader reads."""
     kind = getattr(importlib.import_module(f"dlcourse.commands.{command}"), "Arguments", None)
     if kind is None:
@@ -138,17 +142,20 @@ def _arguments(command: str, word: str) -> list[str]:
         found += list(SCRIPTS)
     if command == "verify":
         found += ["resume"]
+    if command == "runs" and not before:
+        found += [*ACTIONS_ON_RUNS, "restore", "prune"]
+    if "run" in slots and slots["run"].item.metadata["bare"]:
+        found += _runs(before)
     return [one for one in found if one.startswith(word)]
 
 
-def _runs(word: str, *, before: Sequence[str]) -> list[str]:
-    """The runs that could follow `run=`, the newest first; none for a new run's own folder, or a path."""
-    key, _, start = word.partition("=")
+def _runs(before: Sequence[str]) -> list[str]:
+    """The names of runs, `latest` and the newest first; none where there are no runs."""
     places = [one.removeprefix("runs=") for one in before if one.startswith("runs=")]
     runs = Path(expand(places[-1])) if places else Path("runs")
     newest = sorted(all_runs(runs), key=begun, reverse=True)
     names = [folder.path.relative_to(runs).as_posix() for folder in newest]
-    return [f"{key}={name}" for name in ("latest", *names) if names and name.startswith(start)]
+    return ["latest", *names] if names else []
 
 
 def _split(line: str) -> list[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dlcourse.config.compose import Where, run_hydra
 from dlcourse.config.overrides import Resume, resume_request
 from dlcourse.errors import ConfigError
+from dlcourse.results.record import MECHANICS
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -94,13 +95,6 @@ def _resume(folder: RunFolder, wishes: Mapping[str, Any], *, watching: Sequence[
     return finish(run, drive(run, hyperparameters=named, kept=kept, watching=watching))
 
 
-MECHANICS = frozenset({
-    "allow_code", "checkpoint.every_minutes", "checkpoint.every_steps", "checkpoint.keep", "data.download", "data.root",
-    "data.workers", "log_every", "resume", "resume_anyway", "run", "runs", "task.judged", "task.samples", "test",
-})  # fmt: skip
-"""Settings that change no result, or say where things lie."""
-
-
 def hyperparameters(config: Mapping[str, Any], choices: Mapping[str, str | None]) -> dict[str, object]:
     """What TensorBoard's HPARAMS tab compares runs by: the options chosen and every plain value of theirs."""
     from dlcourse.run.resume import flat
@@ -166,10 +160,16 @@ MOST_ROWS = 20  # classes that still make a readable table
 
 
 def tables(run: Run, outcome: Outcome) -> Iterator[Table]:
-    """The numbers of the best epoch on validation and test; then the test's finer ones (`recall/cat`), a row each."""
+    """The numbers of the best epoch on validation and test; then the test's finer ones (`recall/cat`), a row each.
+
+    A number that stands in both, as `recall_cat` and `recall/cat`, is shown in the second alone.
+    """
     from rich.markup import escape
     from rich.table import Table
 
+    finer = [name.split("/", 1) for name in outcome.test if "/" in name]
+    finer = finer if len({row for _, row in finer}) <= MOST_ROWS else []
+    below = {f"{column}_{row}" for column, row in finer}
     step, _ = run.state.best
     count = len(run.state.validations)
     title = f"best of {counted(count, 'validation')}: step {step} (epoch {run.plan.epoch(step):g})"
@@ -179,13 +179,12 @@ def tables(run: Run, outcome: Outcome) -> Iterator[Table]:
     table.add_column("", justify="left")
     for column in columns:
         table.add_column(column, justify="right")
-    for name in [name for name in outcome.test or best if "/" not in name]:
+    for name in [name for name in outcome.test or best if "/" not in name and name not in below]:
         table.add_row(name, *(number(numbers.get(name)) for numbers in columns.values()))
     yield table
 
-    finer = [name.split("/", 1) for name in outcome.test if "/" in name]
     columns, rows = dict.fromkeys(column for column, _ in finer), dict.fromkeys(row for _, row in finer)
-    if 0 < len(rows) <= MOST_ROWS:
+    if rows:
         table = Table(title="test")
         for column in ("", *columns):
             table.add_column(column, justify="right" if column else "left")
@@ -206,8 +205,8 @@ def counted(count: int | str, noun: str) -> str:
 
 
 def number(value: float | None) -> str:
-    """A number as the closing table shows it."""
-    return "" if value is None else f"{value:.4f}"
+    """A number as the closing table shows it; what was counted is an int."""
+    return "" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
 
 
 def shown(folder: RunFolder) -> str:

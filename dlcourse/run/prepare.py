@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,19 +15,18 @@ from dlcourse.data.base import Splits, mix
 from dlcourse.errors import CheckpointError, DataError
 from dlcourse.files import write_json, write_text
 from dlcourse.folders import RunFolder
+from dlcourse.results.stored import CHOICES, read_config
 from dlcourse.run.environment import environment
 from dlcourse.run.parts import Network, Parts
 from dlcourse.training.average import Average
 from dlcourse.training.plan import Plan
 from dlcourse.training.state import State
 
-MOST_BYTES, MOST_VALUES, MOST_DEPTH = 200_000, 10_000, 20  # of a config.yaml; ours has 2,000, 100 and 3
 OWN_NAMES = frozenset({
-    "config.yaml", "overrides.txt", "environment.json", "data.json", "metrics.jsonl", "timing.jsonl", "predictions.npz",
-    "figures", "log.txt", "status.json", "checkpoints",
+    "config.yaml", "overrides.txt", "environment.json", "data.json", "task.json", "notes.json", "metrics.jsonl",
+    "timing.jsonl", "predictions.npz", "figures", "log.txt", "status.json", "checkpoints",
 })  # fmt: skip
 """What a run writes into its folder by itself."""
-CHOICES = "choices"  # the key of config.yaml under which the chosen options stand
 
 
 @dataclass(frozen=True)
@@ -105,13 +103,14 @@ def set_start_values(run: Run) -> list[str]:
 
 
 def write_head(run: Run, config: Mapping[str, Any], *, overrides: list[str]) -> None:
-    """Write what is known before the first step: config, overrides, environment, data and its keepsakes."""
+    """Write what is known before the first step: config, overrides, environment, data, what decides, keepsakes."""
     parts, folder = run.parts, run.folder
     write_config(run, config)
     write_text(folder.path / "overrides.txt", "".join(f"{word}\n" for word in overrides))
     write_json(folder.path / "environment.json", environment(parts.runtime))
     sizes = {name: {"items": len(getattr(run.splits, name)), "sha256": sha} for name, sha in run.fingerprints.items()}
     write_json(folder.data, sizes)
+    write_json(folder.task, {"best": list(parts.task.best)})
     for name, text in run.splits.keepsakes.items():
         write_text(folder.path / name, text)
 
@@ -132,43 +131,11 @@ def read_head(folder: RunFolder) -> tuple[dict[str, Any], dict[str, str | None]]
         CheckpointError: config.yaml is damaged.
     """
     try:
-        config = yaml.safe_load(short_text(folder.config))
-        check_extent(config)
-        choices = config.pop(CHOICES)
-    except (OSError, ValueError, yaml.YAMLError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        config, choices = read_config(folder.config)
+    except (OSError, ValueError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise CheckpointError(f"{folder.config}: damaged ({reason}); the run cannot be built again") from error
     groups = ("task", "optimizer", "scheduler", "runtime", "data", "model")
-    if not is_choices(choices) or not all(isinstance(config.get(group), dict) for group in groups):
+    if not all(isinstance(config.get(group), dict) for group in groups):
         raise CheckpointError(f"{folder.config}: damaged (a group is missing); the run cannot be built again")
-    return config, choices
-
-
-def short_text(path: Path) -> str:
-    """What stands in a file; ValueError if it is longer than a config."""
-    if path.stat().st_size > MOST_BYTES:
-        raise ValueError(f"it has more than {MOST_BYTES:,} bytes")
-    return path.read_text(encoding="utf-8")
-
-
-def is_choices(value: object) -> bool:
-    """Whether it maps groups to the names of options."""
-    return isinstance(value, dict) and all(
-        isinstance(group, str) and isinstance(name, str | None) for group, name in value.items()
-    )
-
-
-def check_extent(value: object) -> None:
-    """Raise ValueError if there are more values in it than a config has, as where an alias holds itself."""
-    waiting: list[tuple[object, int]] = [(value, 0)]
-    for count in range(MOST_VALUES):
-        if not waiting:
-            return
-        item, depth = waiting.pop()
-        if depth > MOST_DEPTH:
-            raise ValueError(f"it is nested more than {MOST_DEPTH} deep")
-        inner = item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
-        waiting += [(one, depth + 1) for one in inner]
-        if count + len(waiting) > MOST_VALUES:
-            break
-    raise ValueError(f"it holds more than {MOST_VALUES:,} values")
+    return config, dict(choices)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cache
 from typing import TYPE_CHECKING
 
 from torch import Tensor
+
+from dlcourse.fonts import characters, families
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -15,28 +16,6 @@ if TYPE_CHECKING:
 MOST_NUMBERED = 20  # classes; with more, the counts would be too small to read
 LONGEST_NAME = 18  # characters
 COLUMNS = 5
-
-# Matplotlib's own font first, then what Linux, macOS and Windows have for Chinese. Of a collection (.ttc) matplotlib
-# may know the first face only: Noto's is the Japanese one, and holds the Chinese characters too.
-FAMILIES = (
-    "DejaVu Sans",
-    "Noto Sans CJK SC",
-    "Noto Sans SC",
-    "Noto Sans CJK JP",
-    "Source Han Sans SC",
-    "Source Han Sans CN",
-    "WenQuanYi Micro Hei",
-    "WenQuanYi Zen Hei",
-    "Droid Sans Fallback",
-    "PingFang SC",
-    "Hiragino Sans GB",
-    "Heiti TC",
-    "STHeiti",
-    "Arial Unicode MS",
-    "Microsoft YaHei",
-    "SimHei",
-    "SimSun",
-)
 
 
 def confusion_matrix(counts: Tensor, *, classes: Sequence[str]) -> Figure:
@@ -61,11 +40,11 @@ def confusion_matrix(counts: Tensor, *, classes: Sequence[str]) -> Figure:
     picture = axes.imshow(shares.numpy(), cmap="Blues", norm=PowerNorm(0.5, vmin=0, vmax=1), interpolation="nearest")
     bar = figure.colorbar(picture, ax=axes, shrink=0.6, ticks=[0, 0.05, 0.2, 0.5, 1])
     bar.set_label("share of the true class")
-    labels, families, points = _labels(classes), _families(), max(4.0, min(10.0, 0.8 * cell))
+    labels, fonts, points = _labels(classes), families(), max(4.0, min(10.0, 0.8 * cell))
     # Upright names need the height of a line each, level ones their whole width.
     turn = 0 if max(map(len, labels)) * 7 <= cell else 90
-    axes.set_xticks(range(size), labels, rotation=turn, parse_math=False, fontfamily=families, fontsize=points)
-    axes.set_yticks(range(size), labels, parse_math=False, fontfamily=families, fontsize=points)
+    axes.set_xticks(range(size), labels, rotation=turn, parse_math=False, fontfamily=fonts, fontsize=points)
+    axes.set_yticks(range(size), labels, parse_math=False, fontfamily=fonts, fontsize=points)
     axes.tick_params(length=2 if size <= MOST_NUMBERED else 0)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
@@ -113,7 +92,7 @@ def mistakes(
         axes.imshow(image.squeeze(-1).numpy(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         # Rounded down: "100%" shall mean that nothing was left for the truth.
         caption = f"{labels[truth]}\n→ {labels[prediction]} {math.floor(100 * probability)}%"
-        axes.set_title(caption, parse_math=False, fontfamily=_families(), fontsize=8)
+        axes.set_title(caption, parse_math=False, fontfamily=families(), fontsize=8)
         axes.set_axis_off()
     return figure
 
@@ -131,8 +110,7 @@ def _figure(width: float, height: float) -> Figure:
 def _labels(names: Sequence[str]) -> list[str]:
     """The names as they can be drawn: long ones lose their middle; `#3` for one that no font here can write."""
     return [
-        _shortened(name) if _characters().issuperset(map(ord, name)) else f"#{place}"
-        for place, name in enumerate(names)
+        _shortened(name) if characters().issuperset(map(ord, name)) else f"#{place}" for place, name in enumerate(names)
     ]
 
 
@@ -140,21 +118,3 @@ def _shortened(name: str) -> str:
     # The end tells `maple_tree_1` from `maple_tree_2`, so it is the middle that goes.
     half = LONGEST_NAME // 2
     return name if len(name) <= LONGEST_NAME else f"{name[:half]}…{name[1 - half :]}"
-
-
-@cache
-def _families() -> list[str]:
-    """Those of FAMILIES that this machine has; matplotlib complains of every other one."""
-    from matplotlib import font_manager
-
-    installed = set(font_manager.fontManager.get_font_names())
-    return [family for family in FAMILIES if family in installed]
-
-
-@cache
-def _characters() -> frozenset[int]:
-    """The code points that these fonts can draw."""
-    from matplotlib import font_manager
-
-    fonts = [font_manager.get_font(font_manager.findfont(family)) for family in _families()]
-    return frozenset(code for font in fonts for code in font.get_charmap())

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dlcourse.fonts import families
 from dlcourse.go.points import BLACK, COLUMNS, WHITE, pass_point
-from dlcourse.tasks import figures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -87,7 +87,7 @@ def _draw(axes: Axes, board: Board) -> None:
     named = [move for move in best if board.chances[move] >= LEAST_NUMBERED]
     # A pass has no point to be written at.
     passing = f", pass {percent(board.chances[pass_point(size)])}" if pass_point(size) in named else ""
-    axes.set_title(board.title + passing, parse_math=False, fontfamily=figures._families(), fontsize=9)
+    axes.set_title(board.title + passing, parse_math=False, fontfamily=families(), fontsize=9)
 
     across = [((0, line), (end, line)) for line in range(size)]
     down = [((line, 0), (line, end)) for line in range(size)]

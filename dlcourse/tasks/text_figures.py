@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from dlcourse.tasks import figures
+from dlcourse.fonts import characters, families
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -65,7 +65,7 @@ def draw_readings(documents: Sequence[Reading], *, notes: Sequence[str] = ()) ->
     axes.set_xlim(0, width)
     axes.set_ylim(height, 0)
     axes.set_axis_off()
-    mono = ["DejaVu Sans Mono", *figures._families()]
+    mono = ["DejaVu Sans Mono", *families()]
 
     def write(x: float, y: float, text: str, *, weight: str = "normal", color: str = "black") -> None:
         axes.text(x, y, text, parse_math=False, family=mono, size=POINTS, weight=weight, color=color, va="baseline")
@@ -121,5 +121,5 @@ def _short(word: str) -> str:
 
 def _drawn(text: str) -> str:
     """The text as it can be drawn: a box for what no font here can write."""
-    known = figures._characters()
+    known = characters()
     return "".join(character if ord(character) in known else "□" for character in text)

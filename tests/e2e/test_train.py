@@ -79,7 +79,7 @@ def test_a_run_leaves_what_the_design_names(done: Done) -> None:
     events = {name for name in names if name.startswith("events.out.tfevents")}
     assert len(events) == 1
     assert names - events == {
-        "config.yaml", "overrides.txt", "environment.json", "data.json", "metrics.jsonl", "timing.jsonl",
+        "config.yaml", "overrides.txt", "environment.json", "data.json", "task.json", "metrics.jsonl", "timing.jsonl",
         "predictions.npz", "status.json", "checkpoints/last.pt", "checkpoints/previous.pt", "checkpoints/best.pt",
         "figures/test_confusion.png", "figures/test_mistakes.png",
     }  # fmt: skip

@@ -217,6 +217,24 @@ def test_the_closing_tables_title_stands_on_one_line() -> None:
     assert "best of 100 validations: step 1234 (epoch 12.345)" in cast(io.StringIO, console.file).getvalue()
 
 
+def test_the_closing_tables_show_each_number_once_and_what_was_counted_whole() -> None:
+    records = [{"split": "val", "step": 1, "scalars": {"loss": 2, "accuracy_end": 0.5}}]
+    run = SimpleNamespace(
+        state=SimpleNamespace(best=(1, 0.5), validations=[1]),
+        plan=SimpleNamespace(epoch=lambda step: 1.0),
+        folder=SimpleNamespace(records=lambda: records),
+    )
+    test = {"loss": 3.0, "accuracy_end": 0.25, "positions/end": 1234, "accuracy/end": 0.25, "accuracy/opening": 0.0}
+    first, second = train.tables(cast(Any, run), cast(Any, SimpleNamespace(test=test)))
+    assert [[*column.cells] for column in first.columns] == [["loss"], ["2"], ["3.0000"]]
+    assert [column.header for column in second.columns] == ["", "positions", "accuracy"]
+    assert [[*column.cells] for column in second.columns] == [["end", "opening"], ["1,234", ""], ["0.2500", "0.0000"]]
+    # Without the second table all stand in the first.
+    many = test | {f"recall/{place}": 1.0 for place in range(30)}
+    (only,) = train.tables(cast(Any, run), cast(Any, SimpleNamespace(test=many)))
+    assert [[*column.cells][1] for column in only.columns] == ["accuracy_end", "0.5000", "0.2500"]
+
+
 def fail(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:
     """The exit code when a command raises `error`."""
 

@@ -60,6 +60,17 @@ def test_runs_are_offered_the_newest_first(tmp_path: Path, monkeypatch: pytest.M
     assert complete("dlcourse train runs=there resume=a-b") == [f"resume={old}"]
     assert complete("dlcourse train runs=there run=") == []
     assert complete("dlcourse eval run=") == []
+    assert complete("dlcourse compare runs=there a-") == [new, old]
+    assert complete("dlcourse runs show runs=there a-b") == [old]
+
+
+def test_a_sweep_takes_settings_and_its_own_words() -> None:
+    assert complete("dlcourse sweep optimizer.l") == ["optimizer.lr="]
+    assert "search_seed=" in complete("dlcourse sweep se")
+
+
+def test_what_can_be_done_with_runs_is_offered() -> None:
+    assert complete("dlcourse runs r") == ["runs=", "rename", "rm", "restore"]
 
 
 def test_the_first_word_is_a_command() -> None:

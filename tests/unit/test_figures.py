@@ -116,7 +116,7 @@ def test_a_long_name_keeps_its_end() -> None:
 
 
 def test_a_name_that_no_font_can_write_becomes_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(figures, "_characters", lambda: frozenset(map(ord, "catdog")))
+    monkeypatch.setattr(figures, "characters", lambda: frozenset(map(ord, "catdog")))
     axes = confusion_matrix(counted(3), classes=["cat", "猫", "dog"]).axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["cat", "#1", "dog"]
 

@@ -17,12 +17,12 @@ ROOT = PACKAGE.parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS: list[set[str]] = [
-    {"errors", "lengths", "files", "folders", "version"},
+    {"errors", "lengths", "files", "status", "folders", "fonts", "version"},
     {"media", "calibration", "metrics", "statistics", "models", "data", "text", "verse", "go", "config"},
-    {"tasks"},
+    {"tasks", "results"},
     {"training"},
     {"run"},
-    {"pages"},
+    {"pages", "sweep"},
     {"commands"},
     {"cli"},
     {"__main__"},
@@ -33,6 +33,7 @@ WITHIN = {
     ("files", "errors"),
     ("folders", "files"),
     ("folders", "errors"),
+    ("folders", "status"),
     ("data", "metrics"),
     ("data", "text"),
     ("data", "go"),

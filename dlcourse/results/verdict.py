@@ -1,0 +1,249 @@
+"""What can and what cannot be concluded from a difference, in one plain sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from dlcourse.results.contrast import Contrast
+from dlcourse.statistics import holm
+
+LEVEL = 0.05
+"""A difference counts as more than chance below this p-value."""
+LOWER = ("loss", "perplexity", "ece", "brier", "error", "nll", "bits")
+"""Beginnings of the names of metrics whose lower values are better."""
+
+Direction = Literal["max", "min"]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is compared.
+
+    Args:
+        split: val (the best validation) or test.
+        metric: its name in the records.
+        direction: "max" if a higher value is better, else "min".
+    """
+
+    split: str
+    metric: str
+    direction: Direction
+
+    def __str__(self) -> str:
+        return f"{self.split} {self.metric}"
+
+    @property
+    def better(self) -> str:
+        """How a better value compares."""
+        return "higher" if self.direction == "max" else "lower"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A contrast among its family.
+
+    Args:
+        contrast: the difference.
+        question: of what.
+        adjusted: the p-value after Holm's correction over the family; None if there is no test.
+        family: how many comparisons were made at once.
+        same_items: whether both sides were tested on data of one fingerprint.
+    """
+
+    contrast: Contrast
+    question: Question
+    adjusted: float | None
+    family: int
+    same_items: bool = True
+
+    @property
+    def decided(self) -> bool:
+        """Whether the difference is more than chance."""
+        return self.adjusted is not None and self.adjusted < LEVEL
+
+    @property
+    def better(self) -> tuple[str, str]:
+        """The names of the better and the worse arm as measured."""
+        first, second = self.contrast.first, self.contrast.second
+        leads = (self.contrast.difference > 0) == (self.question.direction == "max")
+        return (first, second) if leads else (second, first)
+
+    @property
+    def sentence(self) -> str:
+        """What can and what cannot be concluded."""
+        if self.contrast.tested is not None and self.adjusted is None:
+            text = without_spread(self)
+        else:
+            text = SENTENCES[self.contrast.basis](self)
+        if self.same_items or self.contrast.basis == "none":
+            return text
+        return f"If both were tested on the same items, which their fingerprints do not show: {text}"
+
+
+def judge(contrasts: Sequence[Contrast], *, question: Question, family: Sequence[Contrast]) -> list[Verdict]:
+    """Verdicts whose p-values are corrected for all the comparisons that were looked at.
+
+    Args:
+        contrasts: those to be told, all of them in `family`.
+        question: of what.
+        family: every comparison that the telling ones were picked from.
+    """
+    known = [(one.first, one.second) for one in family if one.p_value is not None]
+    raised = dict(zip(known, holm([one.p_value for one in family if one.p_value is not None]), strict=True))
+    return [Verdict(one, question, raised.get((one.first, one.second)), max(1, len(known))) for one in contrasts]
+
+
+def over_seeds(verdict: Verdict) -> str:
+    """Several runs on both sides."""
+    one, other = verdict.better
+    counts = "{} and {} runs".format(*ordered(verdict))
+    if verdict.decided:
+        return (
+            f"{one} has the {verdict.question.better} {verdict.question} than {other}, by {numbers(verdict)}, Welch's "
+            f"test, {counts}): more than seeds explain, on this data; nothing is said about other data or settings."
+        )
+    return (
+        f"No difference in {verdict.question} between {one} and {other} can be told from chance ({gap(verdict)}; "
+        f"{interval(verdict)}, {p_text(verdict)}, Welch's test, {counts}); that does not show that they are equal."
+    )
+
+
+def one_against_seeds(verdict: Verdict) -> str:
+    """One run against several."""
+    single = verdict.contrast.first if verdict.contrast.counts[0] == 1 else verdict.contrast.second
+    rest = f"{single} is a single run, so this holds only if its seeds scatter as the other side's do: train more."
+    one, other = verdict.better
+    several = max(verdict.contrast.counts)
+    if verdict.decided:
+        return (
+            f"{one} has the {verdict.question.better} {verdict.question} than {other}, by {numbers(verdict)}, one run "
+            f"against {several}), more than seeds explain; {rest}"
+        )
+    return (
+        f"No difference in {verdict.question} between {one} and {other} can be told from chance ({gap(verdict)}; "
+        f"{interval(verdict)}, {p_text(verdict)}, one run against {several}); {rest}"
+    )
+
+
+def over_items(verdict: Verdict) -> str:
+    """One run each on the same test items."""
+    one, other = verdict.better
+    items = f"the {verdict.contrast.items:,} test items"
+    if verdict.decided:
+        return (
+            f"On {items} this run of {one} is right more often than this run of {other}, by {numbers(verdict)}, "
+            "McNemar's test), more than the choice of the items explains; one run each says nothing about seeds, so "
+            "another seed may turn it round."
+        )
+    return (
+        f"On {items} no difference between these runs of {one} and {other} can be told from chance ({gap(verdict)}; "
+        f"{interval(verdict)}, {p_text(verdict)}, McNemar's test); one run each says nothing about seeds."
+    )
+
+
+def without_test(verdict: Verdict) -> str:
+    """One run each and nothing else."""
+    return (
+        f"Nothing can be concluded about {verdict.question} of {verdict.contrast.first} and {verdict.contrast.second} "
+        f"({gap(verdict)}): one run each says nothing about seeds, and {verdict.contrast.why}; train each with several "
+        "seeds."
+    )
+
+
+def without_spread(verdict: Verdict) -> str:
+    """Several runs that all measured the same."""
+    one, other = verdict.better
+    return (
+        f"{one} has the {verdict.question.better} {verdict.question} than {other} ({gap(verdict)}), but no run of "
+        "either differs from the others of its group, so there is nothing to judge chance by: take more seeds, or more "
+        "test data."
+    )
+
+
+SENTENCES: dict[str, Callable[[Verdict], str]] = {
+    "seeds": over_seeds,
+    "one": one_against_seeds,
+    "items": over_items,
+    "none": without_test,
+}
+
+
+def asides(verdicts: Sequence[Verdict]) -> list[str]:
+    """What else a reader of the conclusion should know, a sentence each."""
+    found: list[str] = []
+    weak = [
+        one for one in verdicts if one.decided and one.contrast.basis == "seeds" and not by_permutation(one.contrast)
+    ]
+    if weak:
+        least = min(one.contrast.least for one in weak)
+        bound = f"cannot go below {least:.2g} with so few" if least >= LEVEL else "is less sure"
+        where = f" in {len(weak)} of these comparisons" if len(verdicts) > 1 else ""
+        found.append(
+            f"The permutation test, which supposes nothing of how runs scatter, {bound}{where}: the conclusion "
+            "rests on runs that scatter normally."
+        )
+    for verdict in verdicts:
+        paired = verdict.contrast.paired
+        if paired is not None and paired.p_value is not None and (paired.p_value < LEVEL) != verdict.decided:
+            low, middle, high = paired.interval.low, paired.interval.difference, paired.interval.high
+            found.append(
+                f"{verdict.contrast.first} less {verdict.contrast.second} paired by seed is {signed(middle)} (95 % "
+                f"interval {signed(low)} to {signed(high)}, p {small(paired.p_value)}); who picks the kinder of two "
+                "tests afterwards errs more often than it says, so Welch's decides."
+            )
+    return found
+
+
+def by_permutation(one: Contrast) -> bool:
+    """Whether the permutation test agrees that it is more than chance, or was not made for there are many runs."""
+    return one.exact is None or one.exact < LEVEL
+
+
+def ordered(verdict: Verdict) -> tuple[int, int]:
+    """How many measurements the better and the worse arm have."""
+    counts = verdict.contrast.counts
+    return counts if verdict.better[0] == verdict.contrast.first else (counts[1], counts[0])
+
+
+def numbers(verdict: Verdict) -> str:
+    """Size, interval and p-value, with a bracket that is still open."""
+    return f"{plain(abs(verdict.contrast.difference))} ({interval(verdict)}, {p_text(verdict)}"
+
+
+def gap(verdict: Verdict) -> str:
+    """The measured difference."""
+    if not verdict.contrast.difference:
+        return "both measured the same"
+    return f"{verdict.better[0]} is better by {plain(abs(verdict.contrast.difference))}"
+
+
+def interval(verdict: Verdict) -> str:
+    """The interval, in the direction in which the measured difference is positive."""
+    assert verdict.contrast.tested is not None
+    found = verdict.contrast.tested.interval
+    low, high = (found.low, found.high) if verdict.contrast.difference >= 0 else (-found.high, -found.low)
+    return f"95 % interval {signed(low)} to {signed(high)}"
+
+
+def p_text(verdict: Verdict) -> str:
+    """The p-value that decides."""
+    assert verdict.adjusted is not None
+    corrected = f" after Holm's correction for {verdict.family} comparisons" if verdict.family > 1 else ""
+    return f"p {small(verdict.adjusted)}{corrected}"
+
+
+def small(p_value: float) -> str:
+    """A p-value as it is written, with its sign of equality."""
+    return "< 0.0001" if p_value < 0.0001 else f"= {p_value:.2g}"
+
+
+def plain(value: float) -> str:
+    """A difference to three significant places."""
+    return f"{value:.3g}"
+
+
+def signed(value: float) -> str:
+    """A difference with its sign."""
+    return f"{value:+.3g}"
