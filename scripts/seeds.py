@@ -20,7 +20,10 @@ from dlcourse.errors import RunError, UserError
 from dlcourse.files import read_json, write_json
 from dlcourse.folders import RunFolder, find_run
 
-METRICS = ("accuracy", "precision", "recall", "f1", "roc_auc", "ece", "ece_scaled", "loss", "perplexity")
+METRICS = (
+    "accuracy", "top5", "accuracy_8", "top5_8", "precision", "recall", "f1", "roc_auc", "ece", "ece_scaled", "loss",
+    "perplexity",
+)  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:
