@@ -227,9 +227,9 @@ def release(folder: RunFolder) -> None:
             return  # somebody else's things stand there
 
 
-def find_run(word: str, *, runs: Path) -> RunFolder:
-    """The run that `word` names: a path, its name by `dlcourse runs rename`, `latest`, or MODEL-DATA/TIME or a unique
-    end or beginning of it.
+def find_run(word: str, *, runs: Path, latest: bool = True) -> RunFolder:
+    """The run that `word` names: a path, its name by `dlcourse runs rename`, `latest` (unless that is no word here), or
+    MODEL-DATA/TIME or a unique end or beginning of it.
 
     Raises:
         RunError: there is none, or more than one.
@@ -244,7 +244,7 @@ def find_run(word: str, *, runs: Path) -> RunFolder:
         raise NoSuchRun(f"{word}: this is no run; a run folder holds {MARK}")
     if not known:
         raise NoSuchRun(f"{word}: there are no runs in {runs}; name the folder with runs=, or give a path")
-    if word == "latest":
+    if latest and word == "latest":
         return max(known, key=begun)
     found = [
         folder for folder in known if f"/{folder.path.relative_to(runs).as_posix()}".endswith(f"/{word}".rstrip("/"))
@@ -252,8 +252,9 @@ def find_run(word: str, *, runs: Path) -> RunFolder:
     found = found or [folder for folder in known if folder.path.name.endswith(word)]
     found = found or [folder for folder in known if folder.path.relative_to(runs).as_posix().startswith(word)]
     if not found:
-        names = [name for folder in known for name in (title(folder), folder.path.relative_to(runs).as_posix()) if name]
-        raise NoSuchRun(f"{word}: there is no such run in {runs}{suggestion(word, ['latest', *names], most=3)}")
+        places = (name for one in known for name in (title(one), one.path.relative_to(runs).as_posix()) if name)
+        names = [*places, *(["latest"] if latest else [])]
+        raise NoSuchRun(f"{word}: there is no such run in {runs}{suggestion(word, names, most=3)}")
     return the_one(found, word=word, runs=runs)
 
 

@@ -64,7 +64,9 @@ def numbers_of(folder: RunFolder) -> dict[str, Any]:
     return {
         "run": f"{folder.path.parent.name}/{folder.path.name}",
         "seed": yaml.safe_load(folder.config.read_text(encoding="utf-8"))["seed"],
-        "words": [portable(word) for word in words if word and not word.startswith(("seed=", "runs=", "data.root="))],
+        "words": [
+            portable(word) for word in words if word and not word.startswith(("seed=", "runs=", "run=", "data.root="))
+        ],
         "processor": environment.get("processor"),
         "threads": environment.get("threads"),
         "torch": environment.get("torch"),

@@ -1,7 +1,8 @@
 """Stands in for `dlcourse train` where a sweep is tested: the same folders, locks and exit codes, without torch.
 
-Run as a program with the words of a command line. Its accuracy is 1 - |log10(optimizer.lr) + 2| / 10 + seed / 1000;
-optimizer.lr=9 fails at half of its steps and optimizer.lr=8 kills itself there. Each of `max_steps` steps takes
+Run as a program with the words of a command line. Its accuracy is 1 - |log10(optimizer.lr) + 2| / 10 + seed / 1000,
+less 0.01 times the number of its `data.fold`, less 0.01 for each step that is still to come where `stop_at=2st` stops
+it. optimizer.lr=9 fails at half of its steps and optimizer.lr=8 kills itself there. Each of `max_steps` steps takes
 $FAKE_STEP seconds.
 """
 
@@ -32,7 +33,8 @@ def main(words: dict[str, str]) -> int:
         model, data = words.get("model", "resnet18"), words.get("data", "digits")
         settings = {"seed": int(words["seed"]), "max_steps": int(words.get("max_steps", "4"))}
         optimizer = {"lr": float(words.get("optimizer.lr", "0.01"))}
-        config = {**settings, "optimizer": optimizer, "choices": {"model": model, "data": data, "task": "toy"}}
+        choices, fold = {"model": model, "data": data, "task": "toy"}, {"fold": words.get("data.fold")}
+        config = {**settings, "optimizer": optimizer, "data": fold, "choices": choices}
         (place / "config.yaml").write_text(json.dumps(config))
         (place / "task.json").write_text('{"best": ["accuracy", "max"]}')
         (place / "data.json").write_text('{"val": {"items": 9, "sha256": "00"}}')
@@ -48,7 +50,8 @@ def main(words: dict[str, str]) -> int:
     step = int(last.read_text()) if last.exists() else 0
     note(place, f"from {step}")
     lr = config["optimizer"]["lr"]
-    while step < config["max_steps"]:
+    stop = min(int(words.get("stop_at", "999st").removesuffix("st")), config["max_steps"])
+    while step < stop:
         end = time.monotonic() + STEP
         while not told and time.monotonic() < end:
             time.sleep(0.005)
@@ -65,11 +68,14 @@ def main(words: dict[str, str]) -> int:
             status(place, "interrupted", 143)
             note(place, f"saved {step}")
             return 143
-    accuracy = 1 - abs(math.log10(lr) + 2) / 10 + config["seed"] / 1000
+    fold = int((config["data"]["fold"] or "0/1").partition("/")[0])
+    accuracy = 1 - abs(math.log10(lr) + 2) / 10 + (config["seed"] - 10 * fold) / 1000
+    accuracy -= 0.01 * (config["max_steps"] - step)
     record = {"step": step, "epoch": 1.0, "split": "val", "scalars": {"accuracy": accuracy, "loss": 1 - accuracy}}
     (place / "metrics.jsonl").write_text(json.dumps(record) + "\n")
-    status(place, "done", 0)
-    note(place, "done")
+    complete = step == config["max_steps"]
+    status(place, "done" if complete else "interrupted", 0)
+    note(place, "done" if complete else f"stopped {step}")
     return 0
 
 

@@ -54,7 +54,7 @@ def make_run(
         "experiment": None, "init": "none", "model": model, "data": data or "digits", "runtime": "default",
         "scheduler": "cosine", "optimizer": "adamw", "task": "classification", **(choices or {}),
     }  # fmt: skip
-    config = usual(runs)
+    config = usual(runs) | {"test": bool(val) if test is None else bool(test)}
     for key, value in (settings or {}).items():
         lay(config, key, value=value)
     write_yaml(folder.config, {**config, "choices": chosen})

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 COMMANDS: Mapping[str, str] = {
     "train": "train a model on a data set",
+    "find": "find a learning rate or a batch size before training",
     "verify": "prove that a killed and resumed training loses nothing",
     "eval": "repeat a run's test numbers from its checkpoint",
     "predict": "classify texts with a trained model",
@@ -26,5 +27,5 @@ COMMANDS: Mapping[str, str] = {
 COMPOSED = ("train", "verify")
 """Commands whose words Hydra composes; their help and completion are ours all the same."""
 
-TAKE_OVERRIDES = (*COMPOSED, "sweep")
+TAKE_OVERRIDES = (*COMPOSED, "sweep", "find")
 """Commands that take the words of a config."""

@@ -103,9 +103,12 @@ def read(kind: type[T], argv: Sequence[str], *, command: str, purpose: str = "")
         elif (before := values.setdefault(slot.item.name, value)) is not value and before != value:
             problems.append(f"{key} is given twice: {shown(before)} and {shown(value)}")
     told = " ".join(problems)
+    bare = [key.upper() for key, slot in slots.items() if slot.required and slot.item.metadata["bare"]]
     for key, slot in slots.items():
         if slot.required and slot.item.name not in values and f"{key} must" not in told:
-            problems.append(f"{key} is missing; write dlcourse {command} {key}={key.upper()}")
+            # One of several words that stand side by side is best shown beside the others.
+            form = " ".join(bare) if len(bare) > 1 and slot.item.metadata["bare"] else f"{key}={key.upper()}"
+            problems.append(f"{key} is missing; write dlcourse {command} {form}")
     if problems:
         raise ConfigError(*problems)
     return kind(**values)

@@ -1,4 +1,4 @@
-"""`dlcourse board`: TensorBoard on the runs, with the means of those that differ in their seed beside them."""
+"""`dlcourse board`: TensorBoard on the runs, with the means of those that differ in their seed or fold beside them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Arguments:
     where: str | None = argument(
         "Show only runs of which this is true, such as \"optimizer.lr<0.1 and model=='resnet18'\".", default=None
     )
-    means: bool = argument("Show mean and band of runs that differ in their seed alone.", default=True)
+    means: bool = argument("Show mean and band of runs that differ in their seed or fold alone.", default=True)
     group_by: str | None = argument(
         "Average over all runs that agree in these settings, such as optimizer,model.", default=None
     )
@@ -40,7 +40,7 @@ class Arguments:
 
 
 PURPOSE = """\
-TensorBoard on the folder of runs; beside them, under means/, what runs that differ in their seed have in common:
+TensorBoard on the folder of runs; beside them, under means/, what runs that differ in their seed or fold share:
 SCALARS and TIME SERIES show their mean and the edges of its band (95 % t interval of the mean; of two runs, the lower
 and the higher one), CUSTOM SCALARS each number with its band as one chart, HPARAMS a row for each mean.
 New runs are found, and means brought up to date, every half minute. Ctrl-C ends it."""
@@ -51,6 +51,8 @@ def main(argv: list[str]) -> int:
     given = read(Arguments, argv, command="board", purpose=PURPOSE)
     if not given.runs.is_dir():
         raise ConfigError(f"{given.runs}: there is no such folder; train first, or name another with runs=")
+    if not 0 <= given.port <= 65535:
+        raise ConfigError(f"port must be 0 to 65535, not {given.port}")
     with tempfile.TemporaryDirectory(prefix="dlcourse-board-", ignore_cleanup_errors=True) as scratch:
         view = View(given, Path(scratch))
         for line in view.refresh():
@@ -131,10 +133,16 @@ class View:
 
 
 def told(means: Sequence[Mean]) -> list[str]:
-    """A line that says what the means are of, if there are any."""
+    """A line that says what the means are of, if there are any, and one of those over folds."""
+    from dlcourse.results.caveats import shared_training
+
     counts = Counter(len(mean.records) for mean in means)
     of = ", ".join(f"{number} of {runs} runs" for runs, number in sorted(counts.items()))
-    return [f"means  {of}: see means/ among the runs, and the tab CUSTOM SCALARS"] if means else []
+    folded = [mean.name for mean in means if mean.over_folds]
+    return [
+        *([f"means  {of}: see means/ among the runs, and the tab CUSTOM SCALARS"] if means else []),
+        *([f"       {shared_training(folded)}"] if folded else []),
+    ]
 
 
 def keep(view: View, ended: threading.Event) -> None:

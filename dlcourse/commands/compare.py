@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from dlcourse.commands.arguments import argument, read
+from dlcourse.commands.written import check_picture
 from dlcourse.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def main(argv: list[str]) -> int:
     from dlcourse.results.comparison import compare_groups
     from dlcourse.results.groups import grouped
 
+    if given.png is not None:
+        check_picture(given.png, argument="png")
     records = chosen(given)
     by = [name.strip() for name in (given.group_by or "").split(",") if name.strip()]
     groups = grouped(records, by=by)
@@ -53,11 +56,11 @@ def main(argv: list[str]) -> int:
     split, _, name = (given.metric or "").partition(".")
     told = split in ("test", "val") and bool(name)
     found = compare_groups(groups, metric=name if told else given.metric, split=split if told else given.split)
-    WRITERS[given.format](found)
-    if given.png is not None:
+    if given.png is not None:  # before the text, of which a reader like `head` may not take the end
         draw(found, given.png)
-        if given.format == "table":
-            print(f"curves in {given.png}")
+    WRITERS[given.format](found)
+    if given.png is not None and given.format == "table":
+        print(f"curves in {given.png}")
     return 0
 
 
@@ -65,7 +68,7 @@ def chosen(given: Arguments) -> list[RunRecord]:
     """The runs that were asked for, each once; says on stderr which were named twice, or are damaged.
 
     Raises:
-        ConfigError: fewer than two.
+        ConfigError: fewer than two, or the condition holds of fewer.
         RunError: a word names no run, or a damaged one.
     """
     from dlcourse.folders import find_run
@@ -89,6 +92,10 @@ def chosen(given: Arguments) -> list[RunRecord]:
     if len(once) < len(records):
         names = ", ".join(sorted({one.name for one in records if records.count(one) > 1})) or "a run"
         print(f"named more than once, and counted once: {names}", file=sys.stderr)
+    if len(once) < 2 and given.where is not None:
+        among = "of those named" if given.run else f"in {given.runs}"
+        what = f"one run {among} ({records[0].name})" if once else f"no run {among}"
+        raise ConfigError(f"where: {given.where!r} holds of {what}, and it takes two to compare; try another condition")
     if len(once) < 2:
         what = f"is one run ({records[0].name})" if once else "is no run"
         raise ConfigError(f"this {what}, and it takes two to compare; name another, or choose by where=")
@@ -170,15 +177,14 @@ def draw(found: Comparison, path: Path) -> None:
         ConfigError: there are no curves, or the file cannot be written.
     """
     from dlcourse.files import replace_file
-    from dlcourse.results.comparison_curves import panels
+    from dlcourse.results.comparison_curves import panels, shade
     from dlcourse.results.plots import side_by_side
 
     drawn = panels(found)
     if not drawn:
-        raise ConfigError("png: these runs have recorded no curves yet")
-    figure = side_by_side(drawn)
+        raise ConfigError("png: none of the runs that count here has recorded a curve, so there is nothing to draw")
+    figure = side_by_side(drawn, note=shade(drawn))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, lambda beside: figure.savefig(beside, format="png"))
     except OSError as error:
         raise ConfigError(f"png: {path} cannot be written ({error.strerror}); name another file") from error

@@ -127,10 +127,13 @@ def complete(line: str) -> list[str]:
 
 def _arguments(command: str, word: str, *, before: Sequence[str]) -> list[str]:
     """The arguments of a command that our own reader reads."""
-    kind = getattr(importlib.import_module(f"dlcourse.commands.{command}"), "Arguments", None)
+    place = "kfold" if command == "train" else command
+    kind = getattr(importlib.import_module(f"dlcourse.commands.{place}"), "Arguments", None)
     if kind is None:
         return []
     slots = slots_of(kind)
+    if command == "train" and not any(one.startswith("kfold=") for one in before):
+        slots = {"kfold": slots["kfold"]}
     key = word.partition("=")[0]
     if "=" in word:
         found = [f"{key}={value}" for value in named_values(slots[key].annotation)] if key in slots else []
@@ -142,6 +145,8 @@ def _arguments(command: str, word: str, *, before: Sequence[str]) -> list[str]:
         found += list(SCRIPTS)
     if command == "verify":
         found += ["resume"]
+    if command == "find" and not before:
+        found += ["lr", "batch_size"]
     if command == "runs" and not before:
         found += [*ACTIONS_ON_RUNS, "restore", "prune"]
     if "run" in slots and slots["run"].item.metadata["bare"]:

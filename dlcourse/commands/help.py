@@ -18,6 +18,7 @@ examples:
   dlcourse train model=resnet18 data=cifar10 epochs=30
   dlcourse train optimizer=adamw optimizer.lr=0.003      an option's own setting
   dlcourse train -m data=mnist model=lenet5,resnet18     every combination
+  dlcourse train kfold=5 model=resnet18 data=digits      cross-validation; takes jobs=2, goes on after any kill
   dlcourse train resume=latest                           go on with the last run
   dlcourse train --cfg job                               show the config, train nothing
 """

@@ -48,16 +48,17 @@ def main(argv: list[str]) -> int:
     given = read(Arguments, argv, command="reproduce", purpose=PURPOSE)
     if given.tolerance is not None and not given.tolerance >= 0:
         raise ConfigError(f"tolerance must be 0 or more, not {given.tolerance}")
-    from dlcourse.commands.train import shown, train
     from dlcourse.folders import STAMP, RunFolder, find_run
     from dlcourse.results.record import read_record
-    from dlcourse.run.parts import assemble  # torch, imported here, takes two seconds
-    from dlcourse.run.prepare import read_head
 
     folder = find_run(given.run, runs=given.runs)
     record = read_record(folder, runs=given.runs)
     if given.against is not None:
         return compare(given, record, find_run(given.against, runs=given.runs))
+    from dlcourse.commands.train import shown, train
+    from dlcourse.run.parts import assemble  # torch, imported here, takes two seconds
+    from dlcourse.run.prepare import read_head
+
     config, choices = read_head(folder)
     config = relocated(config, given)
     parts = assemble(config, choices=choices, allow_code=given.allow_code)

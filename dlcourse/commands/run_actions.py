@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from dlcourse.commands.arguments import argument, read
 from dlcourse.commands.train import quoted
@@ -15,7 +14,6 @@ from dlcourse.folders import RunFolder, find_run
 from dlcourse.results import notes, trash
 from dlcourse.results.columns import duration
 from dlcourse.results.fields import shown
-from dlcourse.results.index import read_all
 from dlcourse.results.record import RunRecord, name_in, read_record
 from dlcourse.results.render import printable, render
 
@@ -27,7 +25,7 @@ USAGE = """\
   dlcourse runs restore RUN            out of the trash again
   dlcourse runs prune                  runs that never reached a validation, to the trash
   dlcourse runs prune checkpoints=true of runs that are done, all checkpoints but the best, for good
-  dlcourse runs prune trash=true       empty the trash, for good; dry=true says what would be done
+  dlcourse runs prune trash=true       empty the trash, for good; dry=true says what would go, where= of which runs
 """
 WORD = "The run: a path, its name, <model>-<data>/<time>, a unique end of it, or latest."
 
@@ -95,7 +93,21 @@ def command_of(folder: RunFolder) -> str:
         words = (folder.path / "overrides.txt").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return ""
-    return " ".join(["dlcourse train", *map(quoted, words)])
+    return " ".join(["dlcourse train", *(quoted(unquoted(word)) for word in words)])
+
+
+def unquoted(word: str) -> str:
+    """An override without the quotes of Hydra's grammar, where it says the same without: `run='a b'` as `run=a b`."""
+    key, _, value = word.partition("=")
+    if value[:1] not in ("'", '"') or value[:1] != value[-1:]:
+        return word
+    from dlcourse.config.overrides import parse
+
+    try:
+        told, plain = parse(word).value(), parse(f"{key}={value[1:-1]}").value()
+    except ConfigError:
+        return word
+    return f"{key}={value[1:-1]}" if isinstance(plain, str) and plain == told else word
 
 
 @dataclass(frozen=True)
@@ -173,43 +185,6 @@ def restore(argv: list[str]) -> int:
     """Bring a run back from the trash."""
     given = read(Restore, argv, command="runs restore", purpose="Bring a run back from the trash.")
     print(f"{trash.restore(given.run, runs=given.runs)} is back")
-    return 0
-
-
-@dataclass(frozen=True)
-class Prune:
-    """What `dlcourse runs prune` takes."""
-
-    checkpoints: bool = argument("Of runs that are done, delete all checkpoints but the best.", default=False)
-    trash: bool = argument("Delete what is in the trash.", default=False)
-    dry: bool = argument("Only say what would be done.", default=False)
-    runs: Path = argument("Folder that holds the runs.", default=Path("runs"))
-
-
-def prune(argv: list[str]) -> int:
-    """Clear up: without a word fruitless runs go to the trash; with one, what it says is deleted for good."""
-    given = read(Prune, argv, command="runs prune", purpose="Clear up; what is deleted is gone, but for the trash.")
-    would: Literal["would be", "was"] = "would be" if given.dry else "was"
-    if given.checkpoints:
-        spare = list(trash.spare_checkpoints(read_all(given.runs).records))
-        freed = sum(map(trash.size, spare))
-        if not given.dry:
-            trash.delete(spare)
-        print(f"{megabytes(freed)} {would} freed: {counted(len(spare), 'checkpoint')} that no test used")
-    if given.trash:
-        thrown = trash.thrown(runs=given.runs)
-        freed = trash.size(given.runs / trash.TRASH)
-        if not given.dry:
-            trash.empty(runs=given.runs)
-        print(f"{megabytes(freed)} {would} freed: {counted(len(thrown), 'run')} in the trash")
-    if not given.checkpoints and not given.trash:
-        fruitless = trash.fruitless(read_all(given.runs).records)
-        freed = sum(trash.size(record.path) for record in fruitless)
-        if given.dry:
-            print("\n".join(record.name for record in fruitless))
-        else:
-            moved([RunFolder(record.path) for record in fruitless], runs=given.runs)
-        print(f"{counted(len(fruitless), 'run')} without a validation {would} moved to the trash: {megabytes(freed)}")
     return 0
 
 

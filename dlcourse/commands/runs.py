@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dlcourse.commands import run_actions
+from dlcourse.commands import run_actions, run_pruning
 from dlcourse.commands.arguments import argument, read
 from dlcourse.errors import ConfigError, block, suggestion
 from dlcourse.folders import NoSuchRun
@@ -25,12 +25,12 @@ ACTIONS: Mapping[str, Callable[[list[str]], int]] = {
     "tag": run_actions.tag,
     "rm": run_actions.rm,
     "restore": run_actions.restore,
-    "prune": run_actions.prune,
+    "prune": run_pruning.prune,
 }
 PURPOSE = f"""\
 A table of runs, the newest first, such as: dlcourse runs where='optimizer.lr<0.1 and model==resnet18' sort=-accuracy
 Names are settings, numbers (test.accuracy, val.loss; accuracy alone is the test's, else the best validation's) and
-name, state, tags, time, began, step, epoch. Or do something with runs:
+name, title, state, tags, time (2h, 5m, 30s), began, step, epoch. Or do something with runs:
 {run_actions.USAGE}"""
 USUAL_LIMIT, MOST_NAMED = 50, 8
 FULL: tuple[Format, ...] = ("csv", "json")
@@ -43,7 +43,7 @@ class Arguments:
     where: str | None = argument("Show only runs of which this holds.", default=None)
     sort: str | None = argument("Order by this name; behind a minus from the greatest down.", default=None)
     columns: str | None = argument("Names of columns with commas between; null chooses by what differs.", default=None)
-    format: Format = argument("How to print; csv and json have whole names and all digits.", default="table")
+    format: Format = argument("How to print; csv and json have whole names, titles and all digits.", default="table")
     limit: int | None = argument("How many runs; 0 is all; null is 50 in a table, else all.", default=None)
     runs: Path = argument("Folder that holds the runs.", default=Path("runs"))
 
@@ -78,6 +78,8 @@ def table(records: Sequence[RunRecord], *, listing: Listing, columns: Sequence[s
     """The runs as text; a table for the terminal leaves out what does not fit, and says so."""
     wanted = tuple(columns or usual_columns(records))
     if format in FULL:
+        if columns is None and any(record.title for record in records):
+            wanted = (*wanted[:1], "title", *wanted[1:])
         return render(wanted, [[full_cell(record, name) for name in wanted] for record in records], format=format)
     names = [record.name for record in listing.records]
     rows = [[short_cell(record, name, names=names) for name in wanted] for record in records]
@@ -92,14 +94,18 @@ def table(records: Sequence[RunRecord], *, listing: Listing, columns: Sequence[s
 
 
 def fitting(columns: Sequence[str], rows: Rows, *, width: int) -> list[int]:
-    """Places of the columns that fit side by side: of settings the first ones, then numbers; name and state always."""
+    """Places of the columns that fit side by side: of settings the first ones, then the seed and numbers; name and
+    state always.
+    """
     widths = [places + len(GAP) for places in widths_of(columns, rows)]
     kept = list(range(len(columns)))
     always = {*FIRST, *LAST}
     numbers = [place for place in kept if columns[place].startswith(("val.", "test."))]
-    settings = [place for place in kept if columns[place] not in always and place not in numbers]
+    seed = [place for place in kept if columns[place] == "seed"]
+    settings = [place for place in kept if columns[place] not in always and place not in (*numbers, *seed)]
     dates = [place for place in kept if columns[place] == "began"]
-    order = [*reversed(settings[1:]), *dates, *reversed(numbers[2:]), *reversed(settings[:1]), *reversed(numbers[:2])]
+    rest = [*reversed(settings[1:]), *dates, *reversed(numbers[2:]), *reversed(settings[:1])]
+    order = [*rest, *seed, *reversed(numbers[:2])]  # rows that differ in their seed alone look alike without it
     while sum(widths[place] for place in kept) - len(GAP) > width and order:
         kept.remove(order.pop(0))
     return kept

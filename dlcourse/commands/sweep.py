@@ -6,62 +6,20 @@ import hashlib
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from dlcourse.commands.arguments import argument, read, slots_of
+from dlcourse.commands.arguments import read, slots_of
+from dlcourse.commands.sweep_arguments import PURPOSE, Arguments, faults, misfits
 from dlcourse.errors import ConfigError
 
 if TYPE_CHECKING:
     from dlcourse.sweep.drive import Plan
+    from dlcourse.sweep.halving import Halving
     from dlcourse.sweep.journal import Head, Journal
     from dlcourse.sweep.search import Search
     from dlcourse.sweep.space import Space
 
-PLAIN = re.compile(r"\w[\w.-]*")
 MOST_CHECKED = 32  # arms that are each checked as a whole, at an eighth of a second
-PURPOSE = """\
-Trains every combination of the values that stand behind commas, each in a process and a run folder of its own.
-Every override of `dlcourse train` is taken. What is settled stands in RUNS/sweeps/NAME/journal.jsonl: after Ctrl-C,
-kill -9 or a power cut the same command does only what is missing; seeds= and trials= may grow. A trial that fails is
-noted and skipped. Exit code 0 if none failed, else 1.
-
-values:
-  optimizer.lr=0.01,0.1                        these two; choice(...), range(1,10,2) and glob(*) as in Hydra
-  optimizer.lr=tag(log,interval(1e-4,1e-1))    for random and tpe: any number between, even on a logarithmic scale
-  model.width=int(interval(8,64))              whole numbers, both ends among them
-
-examples:
-  dlcourse sweep model=resnet18 data=digits optimizer.lr=0.01,0.1 seeds=3 jobs=2 name=lr
-  dlcourse sweep 'optimizer.lr=tag(log,interval(1e-4,1))' optimizer=sgd,adamw search=tpe trials=20 name=tuned"""
-
-
-@dataclass(frozen=True)
-class Arguments:
-    """What `dlcourse sweep` takes beside what `dlcourse train` does."""
-
-    name: str | None = argument(
-        "The sweep's name, to go on with it; null makes one of what is varied and of all the words.", default=None
-    )
-    seeds: int | None = argument(
-        "Every arm is trained with the seeds 1 to this; seed=4,5,6 names them instead, and null is one.", default=None
-    )
-    search: Literal["grid", "random", "tpe"] = argument(
-        "Every combination, arms drawn at random, or arms proposed by what did well so far (Optuna).", default="grid"
-    )
-    trials: int | None = argument("How many arms random and tpe try.", default=None)
-    search_seed: int = argument("Decides what random and tpe draw.", default=1)
-    jobs: int = argument("Trainings at once; cores and GPUs are shared out among them.", default=1)
-    metric: str | None = argument(
-        "The number that arms are judged by; null is the one that picks the best checkpoint.", default=None
-    )
-    split: Literal["val"] = argument(
-        "Arms are judged on validation; the test split is for the one chosen.", default="val"
-    )
-    retry: bool = argument("Try the trials again that failed.", default=False)
-    dry: bool = argument("Only say what would be trained.", default=False)
-    runs: Path = argument("Folder that holds the runs.", default=Path("runs"))
 
 
 def main(argv: list[str]) -> int:
@@ -69,14 +27,19 @@ def main(argv: list[str]) -> int:
     own, words = divide(argv)
     given, space = settle(own, words)
     from dlcourse.sweep.drive import home
-    from dlcourse.sweep.journal import NAME, Head, look, opened
+    from dlcourse.sweep.journal import NAME, look, opened
 
-    head = Head(space.lines, given.search, given.search_seed)
-    name = given.name or default_name(space, head)
+    halving = halving_of(given, space)
+    head = head_of(given, space, rungs=",".join(halving.stops))
+    # A name does not hang on derived rungs: where more trials would move them, the sweep is found, and it is told.
+    name = given.name or default_name(space, head_of(given, space, rungs=given.rungs or ""))
     path = home(given.runs, name) / NAME
-    plan = plan_of(given, space, name=name)
+    plan = plan_of(given, space, name=name, halving=halving)
     if given.dry:
-        preview(plan, look(path, head=head))
+        from dlcourse.sweep.preview import preview
+
+        for line in preview(plan, look(path, head=head)):
+            print(line)
         return 0
     check_new_arms(plan, look(path, head=head))
     with opened(path, head=head) as journal:
@@ -117,46 +80,6 @@ def settle(own: Sequence[str], words: Sequence[str]) -> tuple[Arguments, Space]:
     return given, space
 
 
-def faults(given: Arguments) -> list[str]:
-    """What is wrong with our own arguments by themselves."""
-    counts = {"jobs": given.jobs, "seeds": given.seeds, "trials": given.trials}
-    problems = [
-        f"{key} must be 1 or more, not {value}" for key, value in counts.items() if value is not None and value < 1
-    ]
-    if given.name is not None and not PLAIN.fullmatch(given.name):
-        problems.append(
-            f"name must be letters, digits, '_', '-' and '.', and begin with none of the last two, not {given.name!r}"
-        )
-    if given.metric is not None and given.metric.startswith("test"):
-        problems.append(f"metric={given.metric}: arms are judged on validation; the test split is for the one chosen")
-    return problems
-
-
-def misfits(given: Arguments, space: Space) -> list[str]:
-    """What does not fit together."""
-    from dlcourse.sweep.search import intervals
-
-    problems: list[str] = []
-    if given.seeds is not None and space.seeds:
-        problems.append("seeds counts the seeds from 1 and seed= names them; leave one of them out")
-    if given.search == "grid":
-        problems += [
-            f"{axis.key}: a grid cannot walk an interval; write search=random trials=20, or name values"
-            for axis in intervals(space.axes)
-        ]
-        if given.trials is not None:
-            problems.append("trials: a grid tries every combination; leave it out, or write search=random")
-        return problems
-    if given.trials is None:
-        problems.append(f"trials is missing; write how many arms to try, such as search={given.search} trials=20")
-    if not space.axes:
-        problems.append(
-            f"search={given.search}: nothing is varied; write several values or an interval, such as "
-            "'optimizer.lr=tag(log,interval(1e-4,1e-1))'"
-        )
-    return problems
-
-
 def default_name(space: Space, head: Head) -> str:
     """A name that the same words give again: what is varied, and a hash of all."""
     varied = "-".join(axis.key.rpartition(".")[2].lstrip("+") for axis in space.axes) or "seeds"
@@ -164,21 +87,50 @@ def default_name(space: Space, head: Head) -> str:
     return f"{re.sub(r'[^a-zA-Z0-9_.-]', '-', varied)[:40]}-{digest}"
 
 
-def plan_of(given: Arguments, space: Space, *, name: str) -> Plan:
+def head_of(given: Arguments, space: Space, *, rungs: str) -> Head:
+    """What makes the sweep the one that it is."""
+    from dlcourse.sweep.journal import Head
+
+    words = () if given.halving is None else (f"halving={given.halving}", f"rungs={rungs}")
+    words += () if given.kfold is None else (f"kfold={given.kfold}",)
+    return Head(tuple(sorted((*space.lines, *words))), given.search, given.search_seed)
+
+
+def halving_of(given: Arguments, space: Space) -> Halving:
+    """Where arms are stopped.
+
+    Raises:
+        ConfigError: the rungs do not fit the trainings.
+    """
+    from dlcourse.sweep.halving import Halving
+    from dlcourse.sweep.rungs import derived, said, training_of
+
+    if given.halving is None:
+        return Halving()
+    training = training_of(space, search_of(given, space).propose([]) or ())
+    if given.rungs is not None:
+        return Halving(given.halving, said(given.rungs, training))
+    arms = int(min(space.size, given.trials or space.size))
+    return Halving(given.halving, derived(training, eta=given.halving, arms=arms))
+
+
+def plan_of(given: Arguments, space: Space, *, name: str, halving: Halving) -> Plan:
     """What is to be done."""
     from dlcourse.sweep.drive import Plan
+    from dlcourse.sweep.folded import folded
     from dlcourse.sweep.share import cores, devices, shares
 
     said = {key: text for key, _, text in (word.partition("=") for word in space.fixed)}
     said |= {axis.key: "" for axis in space.axes}
     return Plan(
-        name=name, space=space, search=search_of(given, space),
+        name=name, space=space, search=folded(search_of(given, space), given.kfold),
         seeds=space.seeds or tuple(range(1, (given.seeds or 1) + 1)),
-        limit=given.trials,
+        limit=given.trials and given.trials * (given.kfold or 1),
         metric=given.metric.removeprefix("val.") if given.metric else None,
         runs=given.runs,
         shares=tuple(shares(given.jobs, said=said, cores=cores(), devices=devices() if given.jobs > 1 else ())),
         retry=given.retry,
+        halving=halving,
     )  # fmt: skip
 
 
@@ -204,24 +156,15 @@ def check_new_arms(plan: Plan, journal: Journal) -> None:
 
     Raises:
         ConfigError: the faults that show only where the values of several axes meet.
+        DataError: the data has no such folds.
     """
+    from dlcourse.sweep.folded import check_data
     from dlcourse.sweep.space import check_arms
 
     if len(plan.space.axes) > 1:
         check_arms(plan.space, plan.foreseen(journal)[len(journal.arms) :][:MOST_CHECKED])
-
-
-def preview(plan: Plan, journal: Journal) -> None:
-    """Print the trials and how each stands, and do nothing."""
-    arms = plan.foreseen(journal)
-    for number, words in enumerate(arms):
-        for seed in plan.seeds:
-            ended = journal.ended.get((number, seed))
-            state = "missing" if ended is None else "failed" if ended.failed else "done"
-            print(f"{state:8}{' '.join([*words, f'seed={seed}'])}")
-    more = (plan.limit or 0) - len(arms)
-    if plan.search.by_scores and more > 0:
-        print(f"then up to {more} arms of {counted(len(plan.seeds), 'seed')} each that tpe proposes from the scores")
+    if not journal.ended:
+        check_data(plan.space, plan.search)
 
 
 def run(plan: Plan, journal: Journal, *, argv: Sequence[str]) -> int:
@@ -233,6 +176,10 @@ def run(plan: Plan, journal: Journal, *, argv: Sequence[str]) -> int:
     arms, seeds, jobs = len(plan.foreseen(journal)), len(plan.seeds), len(plan.shares)
     many = f"up to {plan.limit} arms" if plan.search.by_scores else counted(arms, "arm")
     print(f"sweep {plan.name}: {many} with {counted(seeds, 'seed')} each, {jobs} at once; {journal.path}", flush=True)
+    if plan.halving.stops:
+        sizes = plan.halving.sizes([arms])
+        steps = [f"{size} to {plan.halving.called(rung)}" for rung, size in enumerate(sizes)]
+        print(f"halving: {', '.join(steps)}", flush=True)
     with listening() as stop:
         Drive(plan, journal, stop, say=lambda line: print(line, flush=True)).run()
     if stop.number is not None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dlcourse.commands import kfold
 from dlcourse.config.compose import Where, run_hydra
 from dlcourse.config.overrides import Resume, resume_request
 from dlcourse.errors import ConfigError
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 def main(argv: list[str]) -> int:
     """Train what the overrides say; gives the exit code."""
+    if kfold.asked(argv):
+        return kfold.main(argv)
     request = resume_request(argv)
     return run_hydra(argv, train) if request is None else resume(request)
 
@@ -73,8 +76,8 @@ def _resume(folder: RunFolder, wishes: Mapping[str, Any], *, watching: Sequence[
     from dlcourse.run.prepare import prepare, read_head, set_start_values, write_config
     from dlcourse.run.resume import MAY_CHANGE, changed, ends_exactness, flat, restore
 
-    config, choices = read_head(folder)
-    config = changed(config, wishes)
+    before, choices = read_head(folder)
+    config = changed(before, wishes)
     # what a run folder says never makes code of this folder run unless the user says so
     allow_code = bool(wishes.get("allow_code", False))
     parts = assemble(config, choices=choices, allow_code=allow_code)
@@ -86,7 +89,7 @@ def _resume(folder: RunFolder, wishes: Mapping[str, Any], *, watching: Sequence[
         print(note)
     if inexact := ends_exactness(folder, parts, wishes):
         print(f"from here on not bit for bit what the unbroken run would be: {'; '.join(inexact)}")
-    if any(name in MAY_CHANGE for name, _ in flat(wishes)):
+    if before.get("stop_at") or any(name in MAY_CHANGE for name, _ in flat(wishes)):
         write_config(run, config)  # so that resume=latest goes on with what was last asked for
     greet(run)
     if run.state.step >= run.plan.steps:
@@ -130,7 +133,7 @@ def greet(run: Run) -> None:
 
 def finish(run: Run, outcome: Outcome) -> int:
     """The closing table and what a user wants next."""
-    if outcome.exit_code:
+    if outcome.unfinished:
         print(f"stopped by {outcome.reason} after step {run.state.step}; go on with:")
         print(f"  dlcourse train resume={shown(run.folder)}")
         return outcome.exit_code

@@ -88,6 +88,10 @@ class Settings:
     max_minutes: float | None = setting(
         None, "Minutes after which training stops; the schedule is not shortened.", range=ABOVE_ZERO
     )
+    stop_at: str | None = setting(
+        None, "Length after which training saves and waits to be gone on with, as if it had never stopped: 2ep, 500st.",
+        range=Range("a length above 0 such as 2ep, 500st or 30%", length=True),
+    )  # fmt: skip
     batch_size: int = setting(128, "Samples in one optimizer step.", range=POSITIVE)
     accumulate: int = setting(
         1, "Micro-batches that a batch is cut into, to save memory; at most batch_size.", range=POSITIVE

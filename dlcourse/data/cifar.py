@@ -96,6 +96,7 @@ class CIFAR10(Cifar):
         download: Whether a missing set is fetched from its publisher (170 MB) into `root`.
         val_fraction: Share of each class's training images that is held out for validation.
         split_seed: Names the validation cut.
+        fold: Validates on this part of so many instead, such as 2/5; null holds out val_fraction.
         crop_padding: Black pixels added on every side before a random crop of the old size; 0 is off.
         flip: Whether half of the training images are mirrored left to right; alternating: each in every other epoch.
         cutout: Side in pixels of a square that is blanked in each training image; 0 is off.
@@ -121,6 +122,7 @@ class CIFAR10(Cifar):
         download: bool = True,
         val_fraction: float = 0.1,
         split_seed: int = 0,
+        fold: str | None = None,
         crop_padding: int = 4,
         flip: Flip = True,
         cutout: int = 0,
@@ -130,6 +132,7 @@ class CIFAR10(Cifar):
             download=download,
             val_fraction=val_fraction,
             split_seed=split_seed,
+            fold=fold,
             crop_padding=crop_padding,
             flip=flip,
             cutout=cutout,
@@ -144,6 +147,7 @@ class CIFAR100(Cifar):
         download: Whether a missing set is fetched from its publisher (169 MB) into `root`.
         val_fraction: Share of each class's training images that is held out for validation.
         split_seed: Names the validation cut.
+        fold: Validates on this part of so many instead, such as 2/5; null holds out val_fraction.
         crop_padding: Black pixels added on every side before a random crop of the old size; 0 is off.
         flip: Whether half of the training images are mirrored left to right; alternating: each in every other epoch.
         cutout: Side in pixels of a square that is blanked in each training image; 0 is off.
@@ -169,6 +173,7 @@ class CIFAR100(Cifar):
         download: bool = True,
         val_fraction: float = 0.1,
         split_seed: int = 0,
+        fold: str | None = None,
         crop_padding: int = 4,
         flip: Flip = True,
         cutout: int = 0,
@@ -178,6 +183,7 @@ class CIFAR100(Cifar):
             download=download,
             val_fraction=val_fraction,
             split_seed=split_seed,
+            fold=fold,
             crop_padding=crop_padding,
             flip=flip,
             cutout=cutout,

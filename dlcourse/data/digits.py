@@ -28,6 +28,7 @@ class Digits(ImageSet):
     Args:
         val_fraction: Share of each class's training images that is held out for validation.
         split_seed: Names the validation cut; the test split never moves.
+        fold: Validates on this part of so many instead, such as 2/5; null holds out val_fraction.
         crop_padding: Black pixels added on every side before a random crop of the old size; 0 is off.
         flip: Whether half of the training images are mirrored left to right; alternating: each in every other epoch.
         cutout: Side in pixels of a square that is blanked in each training image; 0 is off.
@@ -38,12 +39,18 @@ class Digits(ImageSet):
         *,
         val_fraction: float = 0.1,
         split_seed: int = 0,
+        fold: str | None = None,
         crop_padding: int = 1,
         flip: Flip = False,
         cutout: int = 0,
     ) -> None:
         super().__init__(
-            val_fraction=val_fraction, split_seed=split_seed, crop_padding=crop_padding, flip=flip, cutout=cutout
+            val_fraction=val_fraction,
+            split_seed=split_seed,
+            fold=fold,
+            crop_padding=crop_padding,
+            flip=flip,
+            cutout=cutout,
         )
 
     def facts(self) -> Mapping[str, object]:

@@ -43,6 +43,7 @@ class ImageFolder(ImageSet):
         workers: Threads that decode the images; the result does not depend on it.
         val_fraction: Share of each class's training images held out for validation, where there is no val folder.
         split_seed: Names the validation cut.
+        fold: Validates on this part of so many instead, such as 2/5; null holds out val_fraction.
         crop_padding: Black pixels added on every side before a random crop of the old size; null is size // 8.
         flip: Whether half of the training images are mirrored left to right; alternating: each in every other epoch.
         cutout: Side in pixels of a square that is blanked in each training image; 0 is off.
@@ -58,6 +59,7 @@ class ImageFolder(ImageSet):
         workers: int = 4,
         val_fraction: float = 0.1,
         split_seed: int = 0,
+        fold: str | None = None,
         crop_padding: int | None = None,
         flip: Flip = True,
         cutout: int = 0,
@@ -71,6 +73,7 @@ class ImageFolder(ImageSet):
         super().__init__(
             val_fraction=val_fraction,
             split_seed=split_seed,
+            fold=fold,
             crop_padding=size // 8 if crop_padding is None else crop_padding,
             flip=flip,
             cutout=cutout,

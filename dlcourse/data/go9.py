@@ -33,6 +33,7 @@ class Go9(GoSet):
         val_fraction: Share of the other games that is held out for validation.
         test_fraction: Share of the games that is the test split; it never moves.
         split_seed: Names the validation cut.
+        fold: Validates on this part of so many instead, such as 2/5; null holds out val_fraction.
         symmetry: Whether training turns or mirrors each position by one of the eight symmetries.
         epoch_size: Positions of an epoch of training, others in each; null is all.
         val_positions: Positions that validation takes, spread over its games; null is all.
@@ -46,6 +47,7 @@ class Go9(GoSet):
         val_fraction: float = 0.1,
         test_fraction: float = 0.1,
         split_seed: int = 0,
+        fold: str | None = None,
         symmetry: bool = True,
         epoch_size: int | None = None,
         val_positions: int | None = None,
@@ -58,6 +60,7 @@ class Go9(GoSet):
             val_fraction=val_fraction,
             test_fraction=test_fraction,
             split_seed=split_seed,
+            fold=fold,
             epoch_size=epoch_size,
             val_positions=val_positions,
             test_positions=test_positions,

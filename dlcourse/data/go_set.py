@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dlcourse.data.base import DataSet, Splits, mix
+from dlcourse.data.folds import Fold, by_key, read_fold
 from dlcourse.data.go_games import About, Games
 from dlcourse.data.go_planes import PLANES, Planes, check_planes
 from dlcourse.data.go_positions import GoSplit, check_at_least
@@ -44,6 +45,7 @@ class GoSet(DataSet):
         val_fraction: float,
         test_fraction: float,
         split_seed: int,
+        fold: str | None = None,
         epoch_size: int | None,
         val_positions: int | None,
         test_positions: int | None,
@@ -58,6 +60,7 @@ class GoSet(DataSet):
         self.planes: Planes = check_planes(planes)
         self.symmetry = symmetry
         self.val_fraction = fraction(val_fraction, name="val_fraction")
+        self.fold = read_fold(fold)
         self.test_fraction = fraction(test_fraction, name="test_fraction")
         self.split_seed = split_seed
         self.epoch_size = epoch_size
@@ -97,7 +100,7 @@ class GoSet(DataSet):
         skipped = replace(games.skipped, named=[*games.skipped.named, *left_out])
         wanted = np.array([not reason for reason in reasons], dtype=np.bool_)
         rest, test = held_out(games.keys, wanted, self.test_fraction, seed=TEST_SEED)
-        train, val = held_out(games.keys, rest, self.val_fraction, seed=mix(self.split_seed, 1))
+        train, val = held_out(games.keys, rest, self.fold or self.val_fraction, seed=mix(self.split_seed, 1))
         first = self.first_moves(games)
         parts = [learned_rows(games, part, first=first) for part in (train, val, test)]
         if not all(map(len, parts)):
@@ -113,12 +116,18 @@ class GoSet(DataSet):
         return self._notes
 
 
-def held_out(keys: NDArray[np.uint64], among: Mask, share: float, *, seed: int) -> tuple[Mask, Mask]:
+def held_out(keys: NDArray[np.uint64], among: Mask, share: float | Fold, *, seed: int) -> tuple[Mask, Mask]:
     """Which games stay and which are held out: (rest, held out), bool [G] each, together `among`.
 
     A game's own hash decides, whatever else there is: with more games or stricter filters no game moves from test to
-    train. About `share` of the games are held out, but one at least, and never all of them.
+    train. About `share` of the games are held out, but one at least, and never all of them; of a fold its own part.
     """
+    if isinstance(share, Fold):
+        chosen = np.flatnonzero(among)
+        _, places = share.cut(by_key([int(key) for key in keys[chosen]], share.count, seed=seed))
+        held = np.zeros_like(among)
+        held[chosen[places.numpy()]] = True
+        return among & ~held, held
     numbers = np.array([mix(int(key), seed) for key in keys], dtype=np.uint64)
     held = among & (numbers < int(share * _WHOLE))
     chosen = np.flatnonzero(among)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from dlcourse.data.augment import NO_AUGMENTATION, Augmentation, Flip
 from dlcourse.data.base import DataSet, Splits
+from dlcourse.data.folds import read_fold
 from dlcourse.data.images import ImageSplit
 from dlcourse.data.roots import checked_root
 from dlcourse.data.split import stratified
@@ -48,8 +49,18 @@ class ImageSet(DataSet):
 
     gives: ClassVar[str] = "images"
 
-    def __init__(self, *, val_fraction: float, split_seed: int, crop_padding: int, flip: Flip, cutout: int) -> None:
+    def __init__(
+        self,
+        *,
+        val_fraction: float,
+        split_seed: int,
+        fold: str | None = None,
+        crop_padding: int,
+        flip: Flip,
+        cutout: int,
+    ) -> None:
         self.val_fraction = fraction(val_fraction, name="val_fraction")
+        self.fold = read_fold(fold)
         self.split_seed = split_seed
         self.augmentation = Augmentation(crop_padding=crop_padding, flip=flip, cutout=cutout)
 
@@ -66,12 +77,17 @@ class ImageSet(DataSet):
         parts = self.read()
         train, val = parts.train, parts.val
         if val is None:
-            rest, held_out = stratified(train.labels, self.val_fraction, seed=self.split_seed)
+            rest, held_out = stratified(train.labels, self.fold or self.val_fraction, seed=self.split_seed)
             if not len(held_out):
                 raise DataError(
                     f"{len(train.labels)} training images, one to a class, leave none to validate on: add images"
                 )
             train, val = train[rest], train[held_out]
+        elif self.fold is not None:
+            raise DataError(
+                f"data.fold={self.fold}: this set brings its own validation split, which no fold may change; leave "
+                "fold out, or put those images into train"
+            )
         mean, std = channel_statistics(train.images)
 
         def split(part: Labelled, augmentation: Augmentation = NO_AUGMENTATION) -> ImageSplit:
@@ -90,12 +106,18 @@ class RootedImageSet(ImageSet):
         download: bool,
         val_fraction: float,
         split_seed: int,
+        fold: str | None = None,
         crop_padding: int,
         flip: Flip,
         cutout: int,
     ) -> None:
         super().__init__(
-            val_fraction=val_fraction, split_seed=split_seed, crop_padding=crop_padding, flip=flip, cutout=cutout
+            val_fraction=val_fraction,
+            split_seed=split_seed,
+            fold=fold,
+            crop_padding=crop_padding,
+            flip=flip,
+            cutout=cutout,
         )
         self.root = checked_root(root)
         self.download = download

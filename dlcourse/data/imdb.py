@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from dlcourse.data.base import DataSet, Splits
+from dlcourse.data.folds import read_fold
 from dlcourse.data.image_set import fraction
 from dlcourse.data.imdb_encoded import CLASSES, EncodedReviews, HeldOut, Places, encode_reviews
 from dlcourse.data.imdb_files import PARTS, Listing, find, list_reviews
@@ -33,6 +34,7 @@ class ReviewSet(DataSet):
         val_fraction: float,
         val_by: HeldOut,
         split_seed: int,
+        fold: str | None = None,
         max_tokens: int,
         min_freq: int,
         tokenizer: str,
@@ -42,6 +44,7 @@ class ReviewSet(DataSet):
         self.root = checked_root(root)
         self.download = download
         self.val_fraction = fraction(val_fraction, name="val_fraction")
+        self.fold = read_fold(fold)
         self.val_by: HeldOut = val_by
         self.split_seed = split_seed
         self.encoding = Encoding(tokenizer, max_tokens, min_freq)
@@ -55,7 +58,7 @@ class ReviewSet(DataSet):
         found = encode_reviews(
             listing,
             encoding=self.encoding,
-            val_fraction=self.val_fraction,
+            val_share=self.fold or self.val_fraction,
             split_seed=self.split_seed,
             val_by=self.val_by,
         )
@@ -83,6 +86,7 @@ class IMDB(ReviewSet):
         val_fraction: Share of each class's training reviews that is held out for validation.
         val_by: What is held out: single reviews, the same share of each class, or whole films, as in the test split.
         split_seed: Names the validation cut.
+        fold: Validates on this part of so many instead, such as 2/5; null holds out val_fraction.
         max_tokens: Most entries of the vocabulary, `<pad>` and `<unk>` included.
         min_freq: How often a word must occur to get an entry of its own.
         tokenizer: basic_english (as torchtext has it), words (cut at white space) or bpe (subwords).
@@ -101,6 +105,7 @@ class IMDB(ReviewSet):
         val_fraction: float = 0.1,
         val_by: HeldOut = "review",
         split_seed: int = 0,
+        fold: str | None = None,
         max_tokens: int = 30_000,
         min_freq: int = 2,
         tokenizer: str = "basic_english",
@@ -117,6 +122,7 @@ class IMDB(ReviewSet):
             val_fraction=val_fraction,
             val_by=val_by,
             split_seed=split_seed,
+            fold=fold,
             max_tokens=max_tokens,
             min_freq=min_freq,
             tokenizer=tokenizer,
@@ -163,6 +169,7 @@ class IMDBTexts(ReviewSet):
         val_fraction: Share of each class's labelled training reviews that is held out for validation.
         val_by: What is held out: single reviews, the same share of each class, or whole films, as in the test split.
         split_seed: Names the validation cut.
+        fold: Validates on this part of so many instead, such as 2/5; null holds out val_fraction.
         max_tokens: Most entries of the vocabulary, `<pad>` and `<unk>` included.
         min_freq: How often a word must occur to get an entry of its own.
         tokenizer: basic_english (as torchtext has it), words (cut at white space) or bpe (subwords).
@@ -179,6 +186,7 @@ class IMDBTexts(ReviewSet):
         val_fraction: float = 0.1,
         val_by: HeldOut = "review",
         split_seed: int = 0,
+        fold: str | None = None,
         max_tokens: int = 30_000,
         min_freq: int = 2,
         tokenizer: str = "basic_english",
@@ -194,6 +202,7 @@ class IMDBTexts(ReviewSet):
             val_fraction=val_fraction,
             val_by=val_by,
             split_seed=split_seed,
+            fold=fold,
             max_tokens=max_tokens,
             min_freq=min_freq,
             tokenizer=tokenizer,

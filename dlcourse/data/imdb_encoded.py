@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from dlcourse.data.cache import Arrays, cached
+from dlcourse.data.folds import Fold
 from dlcourse.data.imdb_files import PARTS, Listing
 from dlcourse.data.split import grouped, stratified
 from dlcourse.data.text_set import Encoding
@@ -48,7 +49,7 @@ class Cut:
     labels: NDArray[np.int64]
 
     @classmethod
-    def of(cls, listing: Listing, *, val_fraction: float, seed: int, by: HeldOut = "review") -> Self:
+    def of(cls, listing: Listing, *, val_share: float | Fold, seed: int, by: HeldOut = "review") -> Self:
         """The publisher's parts, the validation split cut from train: single reviews of each class, or whole films.
 
         Raises:
@@ -58,11 +59,9 @@ class Cut:
         tested = listing.spread([part.startswith("test/") for part in PARTS])
         labelled = np.flatnonzero((tested == 0) & (labels != UNLABELLED))
         if by == "film":
-            rest, held_out = grouped(
-                [film for part in LABELLED for film in listing.films(part)], val_fraction, seed=seed
-            )
+            rest, held_out = grouped([film for part in LABELLED for film in listing.films(part)], val_share, seed=seed)
         else:
-            rest, held_out = stratified(torch.from_numpy(labels[labelled]), val_fraction, seed=seed)
+            rest, held_out = stratified(torch.from_numpy(labels[labelled]), val_share, seed=seed)
         if not len(held_out):
             raise DataError(f"{listing.folder}: one training {by} to a class leaves none to validate on: add reviews")
         unsup, test = np.flatnonzero(labels == UNLABELLED), np.flatnonzero(tested)
@@ -100,7 +99,7 @@ class EncodedReviews:
 
 
 def encode_reviews(
-    listing: Listing, *, encoding: Encoding, val_fraction: float, split_seed: int, val_by: HeldOut
+    listing: Listing, *, encoding: Encoding, val_share: float | Fold, split_seed: int, val_by: HeldOut
 ) -> EncodedReviews:
     """Read and encode all reviews, or take them from the cache if no file and no setting has changed since.
 
@@ -109,8 +108,8 @@ def encode_reviews(
     Raises:
         DataError: a file cannot be read.
     """
-    cut = Cut.of(listing, val_fraction=val_fraction, seed=split_seed, by=val_by)
-    key = hashlib.sha256(repr((_FORMAT, listing.digest, encoding, val_fraction, split_seed, val_by)).encode())
+    cut = Cut.of(listing, val_share=val_share, seed=split_seed, by=val_by)
+    key = hashlib.sha256(repr((_FORMAT, listing.digest, encoding, val_share, split_seed, val_by)).encode())
     arrays = cached(f"imdb-{key.hexdigest()[:40]}", lambda: _arrays(listing, encoding=encoding, cut=cut))
     encoder = read_encoder(arrays["vocabulary"].tobytes().decode())
     return EncodedReviews(Ragged(arrays["values"], arrays["offsets"]), encoder, arrays["leaks"], cut)

@@ -27,6 +27,7 @@ class Lines(PoemSet):
         val_fraction: Share of each form's other poems that is held out for validation.
         test_fraction: Share of each form that is the test split; it never moves.
         split_seed: Names the validation cut.
+        fold: Validates on this part of so many instead, such as 2/5; null holds out val_fraction.
         max_tokens: Most entries of the vocabulary, the ten for forms, ends, punctuation and the like included.
         min_freq: How often a character must occur in the training poems to get an entry of its own.
         max_length: Most tokens of a poem; a longer one is cut into pieces behind a line, where possible a couplet.
@@ -42,6 +43,7 @@ class Lines(PoemSet):
         val_fraction: float = 0.1,
         test_fraction: float = 0.1,
         split_seed: int = 0,
+        fold: str | None = None,
         max_tokens: int = 8000,
         min_freq: int = 2,
         max_length: int = 128,
@@ -53,6 +55,7 @@ class Lines(PoemSet):
             val_fraction=val_fraction,
             test_fraction=test_fraction,
             split_seed=split_seed,
+            fold=fold,
             max_tokens=max_tokens,
             min_freq=min_freq,
             max_length=max_length,

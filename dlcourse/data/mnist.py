@@ -75,6 +75,7 @@ class MNIST(Idx):
         download: Whether missing files are fetched (12 MB) into `root`/mnist.
         val_fraction: Share of each class's training images that is held out for validation.
         split_seed: Names the validation cut.
+        fold: Validates on this part of so many instead, such as 2/5; null holds out val_fraction.
         crop_padding: Black pixels added on every side before a random crop of the old size; 0 is off.
         flip: Whether half of the training images are mirrored left to right; alternating: each in every other epoch.
         cutout: Side in pixels of a square that is blanked in each training image; 0 is off.
@@ -98,6 +99,7 @@ class MNIST(Idx):
         download: bool = True,
         val_fraction: float = 0.1,
         split_seed: int = 0,
+        fold: str | None = None,
         crop_padding: int = 2,
         flip: Flip = False,
         cutout: int = 0,
@@ -107,6 +109,7 @@ class MNIST(Idx):
             download=download,
             val_fraction=val_fraction,
             split_seed=split_seed,
+            fold=fold,
             crop_padding=crop_padding,
             flip=flip,
             cutout=cutout,
@@ -121,6 +124,7 @@ class FashionMNIST(Idx):
         download: Whether missing files are fetched (31 MB) into `root`/fashion-mnist.
         val_fraction: Share of each class's training images that is held out for validation.
         split_seed: Names the validation cut.
+        fold: Validates on this part of so many instead, such as 2/5; null holds out val_fraction.
         crop_padding: Black pixels added on every side before a random crop of the old size; 0 is off.
         flip: Whether half of the training images are mirrored left to right; alternating: each in every other epoch.
         cutout: Side in pixels of a square that is blanked in each training image; 0 is off.
@@ -155,6 +159,7 @@ class FashionMNIST(Idx):
         download: bool = True,
         val_fraction: float = 0.1,
         split_seed: int = 0,
+        fold: str | None = None,
         crop_padding: int = 2,
         flip: Flip = True,
         cutout: int = 0,
@@ -164,6 +169,7 @@ class FashionMNIST(Idx):
             download=download,
             val_fraction=val_fraction,
             split_seed=split_seed,
+            fold=fold,
             crop_padding=crop_padding,
             flip=flip,
             cutout=cutout,

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from dlcourse.data.base import DataSet, Splits
+from dlcourse.data.folds import read_fold
 from dlcourse.data.image_set import TEST_SEED, fraction
 from dlcourse.data.poem_cleaning import Poem
 from dlcourse.data.poems import PoemSplit, check_window
@@ -39,6 +40,7 @@ class PoemSet(DataSet):
         val_fraction: float,
         test_fraction: float,
         split_seed: int,
+        fold: str | None = None,
         max_tokens: int,
         min_freq: int,
         max_length: int,
@@ -51,6 +53,7 @@ class PoemSet(DataSet):
         if max_length < LONGEST_FORM:
             raise ValueError(f"max_length must be {LONGEST_FORM} tokens, a 7lv with its marks, or more: {max_length}")
         self.val_fraction = fraction(val_fraction, name="val_fraction")
+        self.fold = read_fold(fold)
         self.test_fraction = fraction(test_fraction, name="test_fraction")
         self.split_seed = split_seed
         self.max_tokens = max_tokens
@@ -79,7 +82,8 @@ class PoemSet(DataSet):
         poems = self.read()
         labels = torch.tensor([FORM_IDS[poem.form] for poem in poems], dtype=torch.int64)
         rest, test = stratified(labels, self.test_fraction, seed=TEST_SEED)
-        train, val = (rest[part] for part in stratified(labels[rest], self.val_fraction, seed=self.split_seed))
+        share = self.fold or self.val_fraction
+        train, val = (rest[part] for part in stratified(labels[rest], share, seed=self.split_seed))
         if not len(val) or not len(test):
             count = f"{len(poems)} poem{'s' if len(poems) > 1 else ''}"
             raise DataError(

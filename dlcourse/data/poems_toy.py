@@ -81,6 +81,7 @@ class ToyPoems(PoemSet):
         val_fraction: Share of each form's other poems that is held out for validation.
         test_fraction: Share of each form that is the test split; it never moves.
         split_seed: Names the validation cut; the poems themselves never change.
+        fold: Validates on this part of so many instead, such as 2/5; null holds out val_fraction.
         max_tokens: Most entries of the vocabulary; the default has room for all characters.
         min_freq: How often a character must occur in the training poems to get an entry of its own.
         max_length: Most tokens of a poem; none of these is longer than 66.
@@ -95,6 +96,7 @@ class ToyPoems(PoemSet):
         val_fraction: float = 0.1,
         test_fraction: float = 0.1,
         split_seed: int = 0,
+        fold: str | None = None,
         max_tokens: int = VOCABULARY_SIZE,
         min_freq: int = 1,
         max_length: int = 128,
@@ -106,6 +108,7 @@ class ToyPoems(PoemSet):
             val_fraction=val_fraction,
             test_fraction=test_fraction,
             split_seed=split_seed,
+            fold=fold,
             max_tokens=max_tokens,
             min_freq=min_freq,
             max_length=max_length,

@@ -30,6 +30,7 @@ class Reviews(TextSet):
         test_fraction: Share of each class that is the test split, where there is no test_path; it never moves.
         val_fraction: Share of each class's training texts that is held out for validation.
         split_seed: Names the validation cut.
+        fold: Validates on this part of so many instead, such as 2/5; null holds out val_fraction.
         max_tokens: Most entries of the vocabulary, `<pad>` and `<unk>` included.
         min_freq: How often a word must occur to get an entry of its own.
         tokenizer: basic_english (as torchtext has it), words (cut at white space), characters (the same, and each
@@ -50,6 +51,7 @@ class Reviews(TextSet):
         test_fraction: float = 0.2,
         val_fraction: float = 0.1,
         split_seed: int = 0,
+        fold: str | None = None,
         max_tokens: int = 30_000,
         min_freq: int = 2,
         tokenizer: str = "basic_english",
@@ -66,6 +68,7 @@ class Reviews(TextSet):
         super().__init__(
             val_fraction=val_fraction,
             split_seed=split_seed,
+            fold=fold,
             max_tokens=max_tokens,
             min_freq=min_freq,
             tokenizer=tokenizer,

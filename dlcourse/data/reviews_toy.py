@@ -66,6 +66,7 @@ class ToyReviews(TextSet):
     Args:
         val_fraction: Share of each class's training reviews that is held out for validation.
         split_seed: Names the validation cut; the reviews themselves never change.
+        fold: Validates on this part of so many instead, such as 2/5; null holds out val_fraction.
         max_tokens: Most entries of the vocabulary, `<pad>` and `<unk>` included; the default has room for all words.
         min_freq: How often a word must occur to get an entry of its own.
         tokenizer: basic_english (as torchtext has it), words, characters (for Chinese) or bpe (subwords).
@@ -80,6 +81,7 @@ class ToyReviews(TextSet):
         *,
         val_fraction: float = 0.1,
         split_seed: int = 0,
+        fold: str | None = None,
         max_tokens: int = VOCABULARY_SIZE,
         min_freq: int = 1,
         tokenizer: str = "basic_english",
@@ -91,6 +93,7 @@ class ToyReviews(TextSet):
         super().__init__(
             val_fraction=val_fraction,
             split_seed=split_seed,
+            fold=fold,
             max_tokens=max_tokens,
             min_freq=min_freq,
             tokenizer=tokenizer,

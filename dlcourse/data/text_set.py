@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from dlcourse.data.base import DataSet, Splits
+from dlcourse.data.folds import read_fold
 from dlcourse.data.image_set import fraction
 from dlcourse.data.split import stratified
 from dlcourse.data.text_notes import class_notes, copy_notes, empty_notes, uncut_notes, unknown_notes, vocabulary_notes
@@ -84,6 +85,7 @@ class TextSet(DataSet):
         *,
         val_fraction: float,
         split_seed: int,
+        fold: str | None = None,
         max_tokens: int,
         min_freq: int,
         tokenizer: str,
@@ -94,6 +96,7 @@ class TextSet(DataSet):
     ) -> None:
         check_text_options(max_length=max_length, truncate=truncate, unlabelled_share=unlabelled_share)
         self.val_fraction = fraction(val_fraction, name="val_fraction")
+        self.fold = read_fold(fold)
         self.split_seed = split_seed
         self.encoding = Encoding(tokenizer, max_tokens, min_freq)
         self.max_length = max_length
@@ -121,7 +124,7 @@ class TextSet(DataSet):
     def load(self) -> Splits:
         """Read the texts, cut the validation split, make the vocabulary from what is left, encode everything."""
         parts, classes = self.read(), self.classes()
-        rest, held_out = stratified(parts.train.labels, self.val_fraction, seed=self.split_seed)
+        rest, held_out = stratified(parts.train.labels, self.fold or self.val_fraction, seed=self.split_seed)
         if not len(held_out):
             raise DataError(f"{len(rest)} texts, one to a class, leave none to validate on: add texts")
         train, val = parts.train[rest], parts.train[held_out]

@@ -15,6 +15,7 @@ from dlcourse.pages.predicted import DamagedPredictions, read_predicted, same_it
 from dlcourse.pages.report_classes import Named
 from dlcourse.pages.report_words import Language, metric_name, phrases
 from dlcourse.pages.shown import Sheet, Words, lasting, number, plain
+from dlcourse.results.caveats import SOURCE
 from dlcourse.results.record import RunRecord
 
 if TYPE_CHECKING:
@@ -27,9 +28,9 @@ def report(records: Sequence[RunRecord], *, lang: Language, again: Sequence[RunR
     """The whole page.
 
     Args:
-        records: one run, or runs of one experiment with different seeds.
+        records: one run, or runs of one experiment with different seeds or folds.
         lang: of the page's own words.
-        again: further runs with the same seeds as some of these, which are told and not counted.
+        again: further runs with the same seed and fold as some of these, which are told and not counted.
 
     Raises:
         ValueError: there is no record.
@@ -64,7 +65,7 @@ def report(records: Sequence[RunRecord], *, lang: Language, again: Sequence[RunR
             numbers=numbers(records, interval, words=words, lang=lang),
             finer=report_numbers.finer(records, classes=bool(classes), words=words, lang=lang),
             curves=report_numbers.learning_curves(records, words=words, lang=lang),
-            bands=words["bands" if len(records) > 2 else "bands_two"] if several else "",
+            bands=report_numbers.bands(records, words=words),
             matrix=matrix,
             confusions=report_classes.confusions(found, classes, words=words) if found and matrix is None else None,
             ranking=charts,
@@ -76,7 +77,7 @@ def report(records: Sequence[RunRecord], *, lang: Language, again: Sequence[RunR
             conclusion=leavings.conclusion(first.path),
             samples=samples.samples,
             games=leavings.games(first.path, words=words),
-            settings=report_settings.settings(first, words=words),
+            settings=report_settings.settings(first, words=words, several=several),
             data=report_settings.data(first, words=words, items=items),
             environment=report_settings.environment(first, words=words),
             commands=report_settings.commands(records),
@@ -104,8 +105,8 @@ def predictions(records: Sequence[RunRecord], *, words: Words) -> tuple[list[Nam
             notices.append(words["damaged"].format(path=f"{record.name}/{path.name}"))
             continue
         if predicted is not None:
-            seed = plain(record.settings.get("seed"))
-            found.append(Named(f"{words['seed']} {seed}" if len(records) > 1 else "", predicted))
+            title = f"{words['seed']} {report_numbers.repetition(record, words=words)}"
+            found.append(Named(title if len(records) > 1 else "", predicted))
             if not same_items([one.predicted for one in found]):
                 return found[:1], [*notices, words["other_items"].format(run=found[0].name)]
     return found, notices
@@ -121,6 +122,8 @@ def standing(records: Sequence[RunRecord], again: Sequence[RunRecord], *, words:
     notices += [
         words["untested"].format(run=record.name) for record in records if not record.test and record.state == "done"
     ]
+    if report_numbers.over_folds(records):
+        notices.append(words["share_training"].format(source=SOURCE))
     if again:
         names = words["comma"].join(record.name for record in again)
         notices.append(words["same_seed"].format(runs=names))
@@ -128,8 +131,8 @@ def standing(records: Sequence[RunRecord], again: Sequence[RunRecord], *, words:
 
 
 def seeds(records: Sequence[RunRecord], *, words: Words) -> str:
-    """The seeds in a row."""
-    return words["comma"].join(plain(record.settings.get("seed")) for record in records)
+    """The seeds in a row, each with its fold if it has one."""
+    return words["comma"].join(report_numbers.repetition(record, words=words) for record in records)
 
 
 def numbers(records: Sequence[RunRecord], interval: Share | None, *, words: Words, lang: Language) -> list[Sheet]:
@@ -159,13 +162,16 @@ def summary(
         **{group: first.choices.get(group, "–") for group in ("model", "data", "optimizer", "scheduler")},
         "items": words["items"].format(**sizes) if len(sizes) == 3 else "",
         "lr": words["lr"].format(lr=plain(first.settings["optimizer.lr"])) if "optimizer.lr" in first.settings else "",
-        "epochs": words["epoch" if first.epoch == 1 else "epochs"].format(count=f"{first.epoch:g}"),
+        "epochs": words["epoch" if first.epoch == 1 else "epochs"].format(count=f"{round(first.epoch, 1):,.6g}"),
         "steps": f"{first.step:,}",
+        "drawn": drawn(first, words=words),
         "batch_size": plain(first.settings.get("batch_size")),
         "time": lasting(report_numbers.mean([record.seconds for record in records]), words=words),
         "each": words["each"] if several else "",
     }
     said = [words["trained"].format(**parts)]
+    if starts := report_settings.starts(first):
+        said.append(words["started_from"].format(runs=words["comma"].join(starts)))
     name = first.decisive[0]
     metric = metric_name(name, lang=lang)
     val = [record.val[name] for record in records if name in record.val]
@@ -182,9 +188,20 @@ def summary(
         found = summarize(test)
         ends = words["interval_one"].format(low=number(found.low), high=number(found.high))
         result += words["tested_many"].format(
-            metric=metric, count=found.n, test=number(found.mean), sd=number(found.sd), interval=ends
+            metric=metric,
+            count=found.n,
+            over=report_numbers.over(records, words=words),
+            test=number(found.mean),
+            sd=number(found.sd),
+            interval=ends,
         )
         said.append(result)
     else:
         said.append(result)
     return [sentence for sentence in said if sentence]
+
+
+def drawn(record: RunRecord, *, words: Words) -> str:
+    """How many samples all steps took, for an epoch may be a part of the data; empty if the batch size is not known."""
+    size = record.settings.get("batch_size")
+    return words["samples_drawn"].format(count=f"{record.step * size:,}") if isinstance(size, int) else ""

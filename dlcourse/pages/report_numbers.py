@@ -1,4 +1,4 @@
-"""The numbers of a report: of one run with an interval of its accuracy, of several their mean and spread over seeds."""
+"""The numbers of a report: of one run with an interval of its accuracy, of several their mean and spread."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from dlcourse.folders import RunFolder
 from dlcourse.pages.chart import Chart, Line, draw
 from dlcourse.pages.report_words import Language, metric_name
-from dlcourse.pages.shown import Sheet, Words, between, lasting, number
-from dlcourse.results.curves import Split, band, read_curve
+from dlcourse.pages.shown import Sheet, Words, between, lasting, number, plain
+from dlcourse.results.curves import Band, Split, band, read_curve
+from dlcourse.results.groups import FOLD, SEED, fold_of
 from dlcourse.results.record import RunRecord
 
 if TYPE_CHECKING:
@@ -64,7 +65,30 @@ def numbers_of_many(records: Sequence[RunRecord], *, words: Words, lang: Languag
             row += [number(found and found.mean), number(found and found.sd)]
             ends = "–" if found is None or found.low is None or found.high is None else between(found.low, found.high)
         rows.append([*row, ends])
-    return Sheet("", [*columns, words["interval"]], rows, notes=[words["by_t"]])
+    return Sheet("", [*columns, words["interval"]], rows, notes=[words["by_t"].format(over=over(records, words=words))])
+
+
+def over_folds(records: Sequence[RunRecord]) -> bool:
+    """Whether the runs are several folds."""
+    return len({fold_of(record) for record in records}) > 1
+
+
+def over(records: Sequence[RunRecord], *, words: Words) -> str:
+    """What the runs repeat the experiment with."""
+    return words["over_folds" if over_folds(records) else "over_seeds"]
+
+
+def repetition(record: RunRecord, *, words: Words) -> str:
+    """What a run is among its like: its seed, and its fold if it has one."""
+    seed = plain(record.settings.get(SEED))
+    return seed if fold_of(record) is None else words["seed_fold"].format(seed=seed, fold=record.settings[FOLD])
+
+
+def bands(records: Sequence[RunRecord], *, words: Words) -> str:
+    """What the shades of the curves are; nothing of a single run."""
+    if len(records) < 2:
+        return ""
+    return words["bands"].format(over=over(records, words=words)) if len(records) > 2 else words["bands_two"]
 
 
 def each_run(records: Sequence[RunRecord], *, words: Words, lang: Language) -> Sheet:
@@ -77,7 +101,7 @@ def each_run(records: Sequence[RunRecord], *, words: Words, lang: Language) -> S
     rows = [
         [
             record.title or record.name,
-            str(record.settings.get("seed", "–")),
+            repetition(record, words=words) if SEED in record.settings else "–",
             number(record.val.get(name)),
             number(record.test.get(name)),
             words.get(record.state, record.state),
@@ -151,7 +175,23 @@ def curve(records: Sequence[RunRecord], split: Split, metric: str, *, words: Wor
     if len(curves) == 1:
         return Line(words[split], curves[0].steps.astype(float), curves[0].values, marked=split == "val")
     middle = band(curves)
-    return Line(words[split], middle.steps, middle.mean, middle.low, middle.high, marked=split == "val")
+    return Line(
+        limited(middle, title=words[split], words=words),
+        middle.steps,
+        middle.mean,
+        middle.low,
+        middle.high,
+        marked=split == "val",
+    )
+
+
+def limited(middle: Band, *, title: str, words: Words) -> str:
+    """The name of a mean curve, with what it does not show of its runs."""
+    parts = [
+        *([words["shortest_end"].format(step=f"{middle.steps[-1]:,.0f}")] if middle.longest > middle.steps[-1] else []),
+        *([words["single_points"].format(count=middle.alone)] if middle.alone else []),
+    ]
+    return words["pair"].format(first=title, second=words["comma"].join(parts)) if parts else title
 
 
 def items_of(record: RunRecord) -> dict[str, tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,16 +10,18 @@ from dlcourse.config.settings import GROUPS
 from dlcourse.errors import ConfigError
 from dlcourse.files import read_json
 from dlcourse.pages.shown import Sheet, Words, plain, quoted
+from dlcourse.results.groups import FOLD
 from dlcourse.results.record import MECHANICS, RunRecord
 
 AUTO = "auto"
 MOST_ROWS = 20  # that stand open on a page
 ASIDE = ("seed",)  # stands with the runs
+START = re.compile(r"init\.(.+\.)?run")  # the settings of init=from_run, by itself or among others
 BY_HAND = ("model", "data")  # options without which there is no run, so that no other one is their default
 
 
-def settings(record: RunRecord, *, words: Words) -> list[Sheet]:
-    """What differs from the defaults, then everything, which is folded."""
+def settings(record: RunRecord, *, words: Words, several: bool = False) -> list[Sheet]:
+    """What differs from the defaults, then everything, which is folded; of `several` folds this one is left out."""
     values = {name: value for name, value in record.settings.items() if name not in record.choices}
     everything = [[name, plain(value)] for name, value in (*record.choices.items(), *values.items())]
     title = words["all_settings"].format(count=len(everything))
@@ -38,7 +41,7 @@ def settings(record: RunRecord, *, words: Words) -> list[Sheet]:
         [name, plain(value), plain(composed[name]) if name in composed else "–"]
         for name, value in values.items()
         if name not in MECHANICS
-        and name not in ASIDE
+        and name not in (*ASIDE, *([FOLD] if several else []))
         and (name not in composed or composed[name] != value)
         # What `auto` came to is no choice of anybody's.
         and (composed.get(name) != AUTO or name in told)
@@ -98,6 +101,12 @@ def overridden(record: RunRecord) -> Iterator[str]:
     """The settings that these words name."""
     for word in overrides(record) or ():
         yield word.partition("=")[0].lstrip("+~")
+
+
+def starts(record: RunRecord) -> list[str]:
+    """The runs whose weights it began with, each once."""
+    found = (value for name, value in record.settings.items() if START.fullmatch(name))
+    return list(dict.fromkeys(value for value in found if isinstance(value, str) and value))
 
 
 def command(record: RunRecord) -> str | None:

@@ -26,6 +26,13 @@ PHRASES: Mapping[str, tuple[str, str]] = {
         "Not counted, since other runs here have the same seed and these are no independent repetitions: {runs}.",
         "以下运行与其他运行的随机种子相同，不是独立的重复，未予计入：{runs}。",
     ),
+    "share_training": (
+        "The folds share training data: intervals over folds are as a rule too narrow, and stay so ({source}).",
+        "各折共用训练数据，彼此不独立：按折计算的区间通常偏窄，仅凭各折无法校正（{source}）。",
+    ),
+    "over_seeds": ("seeds", "随机种子"),
+    "over_folds": ("folds", "交叉验证折"),
+    "seed_fold": ("{seed} (fold {fold})", "{seed}（第 {fold} 折）"),
     "untested": (
         "{run} has no test numbers: it was trained with test=false or did not reach its end.",
         "{run} 没有测试结果：它以 test=false 训练，或者没有训练完。",
@@ -39,12 +46,14 @@ PHRASES: Mapping[str, tuple[str, str]] = {
     "summary": ("What was done", "做了什么"),
     "trained": (
         "The model {model} was trained on {data}{items} with {optimizer}{lr} and the schedule {scheduler} for {epochs} "
-        "({steps} steps of {batch_size} samples), which took {time}{each}.",
+        "({steps} steps of {batch_size} samples{drawn}), which took {time}{each}.",
         "训练模型 {model}，数据集 {data}{items}，优化器 {optimizer}{lr}，学习率调度 {scheduler}，共 {epochs}"
-        "（{steps} 步，每步 {batch_size} 个样本），{each}用时 {time}。",
+        "（{steps} 步，每步 {batch_size} 个样本{drawn}），{each}用时 {time}。",
     ),
     "epoch": ("1 epoch", "1 轮"),
     "epochs": ("{count} epochs", "{count} 轮"),
+    "samples_drawn": (", {count} in all", "，总计 {count} 个"),
+    "started_from": ("It started from weights of {runs}.", "初始权重取自运行 {runs}。"),
     "each": (" each", "每次"),
     "items": (
         " ({train} items to train, {val} to validate, {test} to test)",
@@ -55,18 +64,15 @@ PHRASES: Mapping[str, tuple[str, str]] = {
         "The checkpoint with the best validation {metric} ({val}) was kept.",
         "保留验证{metric}最佳（{val}）的检查点。",
     ),
-    "tested_one": (
-        " On the test split its {metric} is {test}{interval}.",
-        "它在测试集上的{metric}为 {test}{interval}。",
-    ),
+    "tested_one": (" On the test split its {metric} is {test}{interval}.", "其在测试集上{metric}为 {test}{interval}。"),
     "interval_one": (" (95 % interval {low} to {high})", "（95% 置信区间 {low} 至 {high}）"),
     "best_many": (
         "Of each run the checkpoint with the best validation {metric} was kept; these are {val} in the mean.",
         "每次运行保留验证{metric}最佳的检查点，其均值为 {val}。",
     ),
     "tested_many": (
-        " On the test split the mean {metric} of {count} seeds is {test} with a standard deviation of {sd}{interval}.",
-        "在测试集上，{count} 个随机种子的平均{metric}为 {test}，标准差 {sd}{interval}。",
+        " On the test split the mean {metric} of {count} {over} is {test} with a standard deviation of {sd}{interval}.",
+        "在测试集上，{count} 个{over}的平均{metric}为 {test}，标准差 {sd}{interval}。",
     ),
     "one_seed": (
         "One run says nothing of how far this number varies with the seed: dlcourse report RUN RUN RUN.",
@@ -91,8 +97,8 @@ PHRASES: Mapping[str, tuple[str, str]] = {
         "区间按 Wilson 方法计算：表示换一批同类样本，该数字可能相差多少。",
     ),
     "by_t": (
-        "Means over seeds with standard deviation; intervals of the mean by Student's t.",
-        "表中为各随机种子的均值与标准差；均值的区间按学生氏 t 分布计算。",
+        "Means over {over} with standard deviation; intervals of the mean by Student's t.",
+        "表中为各{over}的均值与标准差；均值的区间按学生氏 t 分布计算。",
     ),
     "mean": ("mean", "均值"),
     "sd": ("standard deviation", "标准差"),
@@ -116,10 +122,9 @@ PHRASES: Mapping[str, tuple[str, str]] = {
     "curves": ("Learning curves", "学习曲线"),
     "steps": ("optimizer steps", "优化步数"),
     "rate": ("learning rate", "学习率"),
-    "bands": (
-        "Bands: 95 % intervals of the mean over seeds.",
-        "色带：各随机种子均值的 95% 置信区间。",
-    ),
+    "bands": ("Bands: 95 % intervals of the mean over {over}.", "色带：各{over}均值的 95% 置信区间。"),
+    "shortest_end": ("to step {step}, where the shortest run ends", "到第 {step} 步，最短的运行在此结束"),
+    "single_points": ("runs of a single point left out: {count}", "略去只有一个点的运行：{count}"),
     "bands_two": ("Bands: from the lower to the higher of two runs.", "色带：两次运行中较低值到较高值的范围。"),
     # classification
     "confusion": ("Confusion matrix", "混淆矩阵"),

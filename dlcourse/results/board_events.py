@@ -17,6 +17,7 @@ BAND = "with band"  # behind train/ and val/ among the tags
 MEAN, LOW, HIGH = "mean", "low", "high"
 TITLES = {"val": "Means over seeds: validation", "train": "Means over seeds: training"}
 MORE = "Means over seeds: more of validation"
+OVER_FOLDS = " (bands over folds are too narrow: folds share training data)"
 PLUGIN = "custom_scalars"
 LAYOUT = "custom_scalars__config__"
 
@@ -131,9 +132,10 @@ def layout(means: Sequence[Mean]) -> Message:
         MORE: [tag for tag in tags if tag.startswith("val/") and tag not in first],
     }
     category = proto("layout").Category
+    proviso = OVER_FOLDS if any(mean.over_folds for mean in means) else ""
     found = proto("layout").Layout(
         category=[
-            category(title=title, closed=title == MORE, chart=[chart(tag) for tag in some])
+            category(title=title + proviso, closed=title == MORE, chart=[chart(tag) for tag in some])
             for title, some in shown.items()
             if some
         ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from dlcourse.results.groups import Group
+from dlcourse.results.groups import Group, fold_of
 from dlcourse.results.record import RunRecord
 
 MOST_NAMED = 3  # runs or settings in one sentence
+SOURCE = "Bengio and Grandvalet 2004, JMLR 5:1089"
+"""No estimate of the variance of a mean over folds is unbiased."""
 
 
 def caveats(groups: Sequence[Group], strata: Sequence[Sequence[Group]], *, names: Mapping[str, str]) -> list[str]:
@@ -21,7 +23,10 @@ def caveats(groups: Sequence[Group], strata: Sequence[Sequence[Group]], *, names
     """
     found: list[str] = []
     if len(groups) == 1 and len(groups[0].records) > 1 and not groups[0].varies:
-        found.append("These runs differ in nothing but their seeds, so there is nothing to compare them with.")
+        what = "folds" if len(groups[0].folds) > 1 else "seeds"
+        found.append(f"These runs differ in nothing but their {what}, so there is nothing to compare them with.")
+    if folded := [names[group.name] for group in groups if len(group.folds) > 1]:
+        found.append(shared_training(folded))
     if len(strata) > 1:
         found.append(other_measures(groups))
     for members in strata:
@@ -40,10 +45,33 @@ def caveats(groups: Sequence[Group], strata: Sequence[Sequence[Group]], *, names
     return found
 
 
+def shared_training(names: Sequence[str]) -> str:
+    """What is to be said wherever an interval or a test over folds is shown; `names` are the groups' of folds."""
+    return (
+        f"The folds of {listed(names)} share training data, so their numbers are not independent: intervals over folds "
+        f"are as a rule too narrow and p-values too small, and no estimate from the folds alone mends that ({SOURCE})."
+    )
+
+
+def same_items(sides: Iterable[Sequence[RunRecord]], *, split: str) -> bool:
+    """Whether the fingerprints show that all sides have the same items in a split; of folds, each the other's."""
+    found: list[dict[str | None, set[str | None]]] = []
+    for records in sides:
+        found.append({})
+        for record in records:
+            found[-1].setdefault(fold_of(record), set()).add(record.fingerprints.get(split))
+    every = {one for side in found for prints in side.values() for one in prints}
+    if None in every:
+        return False
+    by_fold = all(side == found[0] and all(len(prints) == 1 for prints in side.values()) for side in found)
+    return len(every) == 1 or by_fold
+
+
 def other_measures(groups: Sequence[Group]) -> str:
     """That tasks or data differ, and what can be compared all the same."""
     tasks, data = options(groups, "task"), options(groups, "data")
-    shared = set.intersection(*({*record.test, *record.val} for group in groups for record in group.records))
+    known = [{*record.test, *record.val} for group in groups for record in group.records if recorded(record)]
+    shared = set[str].intersection(*known) if known else set[str]()
     names = sorted(name for name in shared if "/" not in name)
     differ = " and ".join(
         f"{what} ({', '.join(found)})" for what, found in (("tasks", tasks), ("data", data)) if len(found) > 1
@@ -58,8 +86,9 @@ def other_measures(groups: Sequence[Group]) -> str:
 
 def other_items(groups: Sequence[Group]) -> list[str]:
     """That the test splits of one data set have several fingerprints."""
-    prints = {record.fingerprints.get("test") for group in groups for record in group.records}
-    if len(prints) == 1 and None not in prints:
+    sides = [found for group in groups if (found := [record for record in group.records if recorded(record)])]
+    prints = {record.fingerprints.get("test") for side in sides for record in side}
+    if not sides or same_items(sides, split="test"):
         return []
     if None in prints:
         return ["Not every run says what its test split holds, so their test items may be others."]
@@ -70,22 +99,30 @@ def other_items(groups: Sequence[Group]) -> list[str]:
     ]
 
 
-def left_out(groups: Sequence[Group], *, split: str, metric: str) -> list[str]:
-    """A sentence for each reason why runs do not count."""
-    reasons: list[tuple[str, Callable[[RunRecord], bool]]] = [
-        ("did not finish", lambda record: record.state != "done"),
-        (f"without a {split} {metric}", lambda record: metric not in numbers_of(record, split=split)),
-        (f"whose {split} {metric} is not finite", lambda record: usable(record, split=split, metric=metric) is None),
-    ]
-    runs = [record for group in groups for record in group.records]
-    found: list[str] = []
-    for reason, holds in reasons:
-        names = [f"{record.title or record.name} ({record.state})" for record in runs if holds(record)]
-        runs = [record for record in runs if not holds(record)]
-        if names:
-            kind = "runs that" if reason.startswith("did") else "runs"
-            found.append(f"Not counted are {kind} {reason}: {listed(names)}.")
-    return found
+def left_out(asked: Iterable[tuple[Sequence[Group], str, str]]) -> list[str]:
+    """A sentence for each reason why runs do not count; `asked` are groups with the split and metric asked of them."""
+    found: dict[str, list[str]] = {}
+    for groups, split, metric in asked:
+        for record in (record for group in groups for record in group.records):
+            if reason := uncounted(record, split=split, metric=metric):
+                found.setdefault(reason, []).append(f"{record.title or record.name} ({record.state})")
+    return [f"Not counted are runs {reason}: {listed(names)}." for reason, names in found.items()]
+
+
+def uncounted(record: RunRecord, *, split: str, metric: str) -> str:
+    """Why a run does not count, behind the word runs; empty of one that does."""
+    if not recorded(record):
+        return "that recorded nothing"
+    if record.state != "done":
+        return "that did not finish"
+    if metric not in numbers_of(record, split=split):
+        return f"without a {split} {metric}"
+    return "" if usable(record, split=split, metric=metric) is not None else f"whose {split} {metric} is not finite"
+
+
+def recorded(record: RunRecord) -> bool:
+    """Whether the run has any record: a folder may hold the config alone."""
+    return bool(record.step or record.val or record.test)
 
 
 def usable(record: RunRecord, *, split: str, metric: str) -> float | None:

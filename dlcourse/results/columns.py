@@ -90,9 +90,9 @@ def sorted_by(records: Sequence[RunRecord], *, sort: str) -> list[RunRecord]:
 
 
 def full_cell(record: RunRecord, name: str) -> Cell:
-    """What stands in a column for programs: whole names, seconds, numbers in full."""
+    """What stands in a column for programs: the folder's whole name, seconds, numbers in full."""
     if name == "name":
-        return record.title or record.name
+        return record.name
     value = value_of(record, name)
     if value is MISSING:
         return None

@@ -9,11 +9,11 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from dlcourse.errors import ConfigError, suggestion
-from dlcourse.results.caveats import caveats, left_out, usable
+from dlcourse.results.caveats import caveats, left_out, recorded, same_items, usable
 from dlcourse.results.comparison_plain import group_plain, stratum_plain
 from dlcourse.results.conclusion import conclusion
 from dlcourse.results.contrast import Arm, Contrast, Summary, contrast, summarize
-from dlcourse.results.groups import SEED, Group, replicate, text
+from dlcourse.results.groups import SEED, Group, fold_of, replicate, text
 from dlcourse.results.letters import called
 from dlcourse.results.record import RunRecord
 from dlcourse.results.verdict import LOWER, Direction, Question, Verdict, asides, judge
@@ -31,12 +31,14 @@ class Stratum:
         question: what they are compared by.
         summaries: for each group; None of one without a number.
         verdicts: of two groups the one difference; of more the best one against every other.
+        pairs: the differences of all, which the p-values are corrected for.
     """
 
     groups: tuple[Group, ...]
     question: Question
     summaries: tuple[Summary | None, ...]
     verdicts: tuple[Verdict, ...]
+    pairs: tuple[Verdict, ...]
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,8 @@ def compare_groups(groups: Sequence[Group], *, metric: str | None = None, split:
     names = called(groups)
     strata = [stratum(members, metric=metric, split=split, names=names) for members in clusters(groups)]
     notes += caveats(groups, [one.groups for one in strata], names=names)
+    notes += left_out([(one.groups, one.question.split, one.question.metric) for one in strata])
     for one in strata:
-        notes += left_out(one.groups, split=one.question.split, metric=one.question.metric)
         notes += asides(one.verdicts)
     if split == "val":
         notes.append("The best of a run's validations flatters it, since it was picked; claims want test numbers.")
@@ -116,36 +118,40 @@ def clusters(groups: Sequence[Group]) -> list[tuple[Group, ...]]:
 
 def stratum(groups: tuple[Group, ...], *, metric: str | None, split: str, names: Mapping[str, str]) -> Stratum:
     """The numbers and differences of groups of one task and data, whose verdicts call them by these names."""
-    decisive = groups[0].records[0].decisive
+    # What picks the best checkpoint is not known of a run that recorded nothing.
+    decisive = max((record for group in groups for record in group.records), key=recorded).decisive
     chosen = metric or decisive[0]
     question = Question(split, chosen, direction(chosen, decisive))
     arms = [measured(group, name=names[group.name], question=question, labels=labels(groups)) for group in groups]
     known = [arm for arm in arms if arm is not None]
     summaries = tuple(None if arm is None else summarize(list(arm.values.values())) for arm in arms)
-    return Stratum(groups, question, summaries, tuple(verdicts(known, question=question)))
+    pairs = tuple(verdicts(known, question=question))
+    told = (pair for pair in pairs if len(pairs) == 1 or pair.contrast.first == best(known, question=question))
+    return Stratum(groups, question, summaries, tuple(told), pairs)
+
+
+def best(arms: Sequence[Arm], *, question: Question) -> str:
+    """The name of the arm whose mean is best."""
+    sign = 1 if question.direction == "max" else -1
+    return max(arms, key=lambda arm: sign * summarize(list(arm.values.values())).mean).name
 
 
 def verdicts(arms: Sequence[Arm], *, question: Question) -> list[Verdict]:
-    """The difference of two arms, or of the best of several against each other one."""
+    """The differences of all pairs; of several the best stands first in its own."""
     metric = f"{question.split}.{question.metric}"
     if len(arms) < 2:
         return []
-    sign = 1 if question.direction == "max" else -1
-    best = max(arms, key=lambda arm: sign * summarize(list(arm.values.values())).mean)
+    leader = best(arms, question=question)
     family: list[Contrast] = []
-    told: list[Contrast] = []
     for pair in combinations(arms, 2):
-        first, second = pair if len(arms) == 2 or pair[1] is not best else pair[::-1]
-        full = len(arms) == 2 or first is best
-        family.append(contrast(first, second, metric=metric, full=full))
-        told += family[-1:] if full else []
-    prints = {arm.name: {record.fingerprints.get(question.split) for record in arm.records} for arm in arms}
-    found = judge(told, question=question, family=family)
+        first, second = pair if len(arms) == 2 or pair[1].name != leader else pair[::-1]
+        family.append(contrast(first, second, metric=metric, full=len(arms) == 2 or first.name == leader))
+    runs = {arm.name: arm.records for arm in arms}
     return [
         one
-        if len(shared := prints[one.contrast.first] | prints[one.contrast.second]) == 1 and None not in shared
+        if same_items([runs[one.contrast.first], runs[one.contrast.second]], split=question.split)
         else Verdict(one.contrast, question, one.adjusted, one.family, same_items=False)
-        for one in found
+        for one in judge(family, question=question)
     ]
 
 
@@ -156,7 +162,7 @@ def measured(group: Group, *, name: str, question: Question, labels: Sequence[st
         group: of runs.
         name: what it is called.
         question: what is measured.
-        labels: settings that tell the runs of a group apart, the same ones for all groups.
+        labels: settings that tell the runs of a group apart beside their fold, the same ones for all groups.
     """
     found: dict[Hashable, list[float]] = {}
     names: dict[Hashable, Hashable] = {}
@@ -166,17 +172,20 @@ def measured(group: Group, *, name: str, question: Question, labels: Sequence[st
         if value is not None:
             records.append(record)
             found.setdefault(replicate(record), []).append(value)
-            names[replicate(record)] = tuple(text(record.settings, label) for label in labels)
+            names[replicate(record)] = (fold_of(record), *(text(record.settings, label) for label in labels))
     if not found:
         return None
     if len(set(names.values())) < len(names):  # runs of other data: what tells them apart is no label
         names = {key: key for key in names}
     values = {names[key]: math.fsum(measures) / len(measures) for key, measures in found.items()}
-    return Arm(name, tuple(records), values)
+    return Arm(name, tuple(records), values, folds=len({fold_of(record) for record in records} - {None}))
 
 
 def labels(groups: Sequence[Group]) -> list[str]:
-    """The settings that tell the runs of any group apart."""
+    """The settings that tell the runs of any group apart beside their fold; none if each is another fold."""
+    runs = [len({replicate(record) for record in group.records}) for group in groups]
+    if runs == [len(group.folds) for group in groups]:
+        return []
     return [SEED, *sorted({name for group in groups for name in group.varies})]
 
 

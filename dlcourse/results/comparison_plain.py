@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from dlcourse.results.conclusion import TESTS
 from dlcourse.results.groups import Group
 from dlcourse.results.verdict import Verdict
 
@@ -42,6 +43,22 @@ def stratum_plain(stratum: Stratum, *, names: Mapping[str, str]) -> dict[str, ob
         **asdict(stratum.question),
         "summaries": summaries,
         "differences": [difference_plain(one, own=own) for one in stratum.verdicts],
+        "pairs": [pair_plain(one, own=own) for one in stratum.pairs],
+    }
+
+
+def pair_plain(verdict: Verdict, *, own: Mapping[str, str]) -> dict[str, object]:
+    """One of all differences, as far as the correction of the p-values needs it; `family` is corrected by itself."""
+    one = verdict.contrast
+    return {
+        "first": own[one.first],
+        "second": own[one.second],
+        "difference": one.difference,
+        "test": TESTS.get(one.basis),
+        "p_value": one.p_value,
+        "p_holm": verdict.adjusted,
+        "family": verdict.kind,
+        "comparisons": verdict.family,
     }
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dlcourse.media import Cell, Table
-from dlcourse.results.caveats import numbers_of, usable
+from dlcourse.results.caveats import numbers_of
 from dlcourse.results.contrast import Summary, summarize
-from dlcourse.results.groups import ABSENT, SEED, Group, differing, is_one, replicate, shown
+from dlcourse.results.counted import counted
+from dlcourse.results.groups import Group, settings_apart, shown, value_in
 from dlcourse.results.letters import called, letters
-from dlcourse.results.verdict import Question, Verdict
+from dlcourse.results.verdict import Question, Verdict, of_families
 
 if TYPE_CHECKING:
     from dlcourse.results.comparison import Comparison, Stratum
@@ -44,7 +45,8 @@ def overview(groups: Sequence[Group], own: dict[str, str]) -> Table:
         seeds = [shown(seed) for seed in dict.fromkeys(group.seeds)]
         more = [f"... ({len(seeds)})"] if len(seeds) > MOST_SEEDS else []
         minutes = sum(record.seconds for record in group.records) / len(group.records) / 60
-        told = ", ".join([*seeds[:MOST_SEEDS], *more])
+        folds = [f"of {len(group.folds)} folds"] if group.folds else []
+        told = " ".join([", ".join([*seeds[:MOST_SEEDS], *more]), *folds])
         # The name comes last: it is the longest, and may run over the edge of a terminal.
         rows.append((own[group.name], len(group.records), told, round(minutes, 1), group.name))
     return Table("groups", ("", "runs", "seeds", "minutes a run", "group"), tuple(rows))
@@ -53,7 +55,7 @@ def overview(groups: Sequence[Group], own: dict[str, str]) -> Table:
 def settings(groups: Sequence[Group], own: dict[str, str]) -> Table:
     """The settings that differ, in each group; those that only one option has are left out."""
     records = [record for group in groups for record in group.records]
-    names = [name for name in differing(records) if name != SEED]
+    names = settings_apart(records)
     # What one model has and another lacks follows from the models, which stand in the table. A group of the config may
     # be laid somewhere else: group@place.
     options = {name for name in names if any(name in record.choices for record in records)}
@@ -69,9 +71,7 @@ def settings(groups: Sequence[Group], own: dict[str, str]) -> Table:
 
 def group_value(group: Group, name: str) -> str:
     """The value of a setting in a group."""
-    if not is_one(group.records, name):
-        return "any"
-    return shown(group.records[0].settings[name]) if name in group.records[0].settings else ABSENT
+    return shown(value_in(group.records, name))
 
 
 def summaries(stratum: Stratum, own: dict[str, str]) -> Table:
@@ -95,14 +95,14 @@ def differences(stratum: Stratum, own: dict[str, str]) -> Table:
     heads = ("", "difference", "low", "high", "p", "p (Holm)", "p (permutation)", "p (paired)")
     rows = [difference(one, own) for one in stratum.verdicts]
     kept = [place for place in range(len(heads)) if place < 2 or any(row[place] is not None for row in rows)]
-    family = stratum.verdicts[0].family
+    corrected = any(one.family > 1 for one in stratum.verdicts)
     notes = [
         *(
             ["low and high: 95 % interval of each difference by itself"]
             if any(row[2] is not None for row in rows)
             else []
         ),
-        *([f"Holm's correction is for the {family} comparisons of all groups"] if family > 1 else []),
+        *([f"Holm's correction is for the {of_families(stratum.verdicts)} of all groups"] if corrected else []),
     ]
     return Table(
         f"differences in {title(stratum.question)}",
@@ -158,12 +158,9 @@ def every_number(comparison: Comparison) -> Table:
 
 def measured(group: Group, *, split: str, metric: str) -> Summary | None:
     """A number over the runs of a group, those that repeat each other as one; None if no run has it."""
-    found: dict[Hashable, list[float]] = {}
-    for record in group.records:
-        value = usable(record, split=split, metric=metric)
-        if value is not None:
-            found.setdefault(replicate(record), []).append(value)
-    return summarize([math.fsum(values) / len(values) for values in found.values()]) if found else None
+    runs = counted(group, split=split, metric=metric).values()
+    found = [[numbers_of(record, split=split)[metric] for record in repeats] for repeats in runs]
+    return summarize([math.fsum(values) / len(values) for values in found]) if found else None
 
 
 def spread(one: Summary | None) -> Cell:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from dlcourse.results.caveats import listed
 from dlcourse.results.contrast import Summary
-from dlcourse.results.verdict import Question, Verdict
+from dlcourse.results.verdict import Question, Verdict, of_families
 
 TESTS = {
     "seeds": "Welch's tests over seeds",
+    "folds": "t tests over pairs of folds",
     "one": "single runs against several seeds, as if all scatter alike",
     "items": "McNemar's tests over the test items, which say nothing about seeds",
 }
@@ -59,9 +60,9 @@ def outstanding(verdicts: Sequence[Verdict], *, question: Question) -> str:
         *([f"from {listed(open_)} it cannot be told, which does not show that they are equal"] if open_ else []),
         *([f"against {listed([one.contrast.second for one in untested])} nothing can be tested"] if untested else []),
     ]
-    family = verdicts[0].family
+    corrected = any(one.family > 1 for one in verdicts)
     same = all(one.same_items for one in verdicts)
     proviso = "" if same else "if all were tested on the same items, which their fingerprints do not show, "
-    tests = f" ({bases}; p-values after Holm's correction for {family} comparisons)" if family > 1 else f" ({bases})"
+    tests = f" ({bases}; p-values after Holm's correction for {of_families(verdicts)})" if corrected else f" ({bases})"
     text = f"{proviso}of {len(verdicts) + 1} groups {best} measured the best {question}: {'; '.join(parts)}{tests}."
     return text[0].upper() + text[1:]

@@ -23,7 +23,7 @@ from dlcourse.statistics import (
     welch_test,
 )
 
-Basis = Literal["seeds", "one", "items", "none"]
+Basis = Literal["seeds", "folds", "one", "items", "none"]
 BY_ITEMS = "accuracy"
 """The metric that is a mean over items which are right or wrong, one by one."""
 
@@ -69,11 +69,13 @@ class Arm:
         name: what sentences call it.
         records: its runs that count.
         values: what tells a run of the group from its others, such as the seed -> what it measured; never empty.
+        folds: how many folds of cross-validation its runs are; 0 if they are none.
     """
 
     name: str
     records: tuple[RunRecord, ...]
     values: Mapping[Hashable, float]
+    folds: int = 0
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,8 @@ class Contrast:
         second: of the other.
         counts: how many measurements each has.
         difference: mean of the first less mean of the second.
-        basis: "seeds", several runs on both sides; "one", one run against several; "items", one run each on the same
-            test items; "none", one run each and nothing else.
+        basis: "seeds", several runs on both sides; "folds", the same folds on both sides; "one", one run against
+            several; "items", one run each on the same test items; "none", one run each and nothing else.
         tested: the interval and p-value; None without a basis.
         exact: the p-value of the permutation test over runs; None without one.
         paired: the difference by seed, if both arms have the same ones.
@@ -135,12 +137,17 @@ def contrast(first: Arm, second: Arm, *, metric: str, full: bool = True) -> Cont
     difference = math.fsum(one) / len(one) - math.fsum(other) / len(other)
     if max(counts) == 1:
         return over_items(first, second, metric=metric, difference=difference, full=full)
+    alike = first.values.keys() == second.values.keys()
+    if alike and min(first.folds, second.folds) > 1:
+        # A fold that is hard is hard for both sides: without pairs that would count as chance.
+        paired = paired_test(one, [second.values[label] for label in first.values])
+        return Contrast(first.name, second.name, counts, difference, "folds", paired)
     exact = permutation_test(one, other) if full else None
     if min(counts) == 1:
         tested = pooled_test(one, other)
         return Contrast(first.name, second.name, counts, difference, "one", tested, exact)
     paired = None
-    if first.values.keys() == second.values.keys():
+    if alike:
         paired = paired_test(one, [second.values[label] for label in first.values])
     return Contrast(first.name, second.name, counts, difference, "seeds", welch_test(one, other), exact, paired)
 

@@ -43,6 +43,8 @@ class Band:
         low: float64 [N], the band's lower edge: of the mean's 95 % t interval, or of two curves the lower one.
         high: likewise the upper edge.
         n: how many curves it is of.
+        longest: the last step of the longest of them, which may lie behind its own.
+        alone: how many curves of a single point were left out, since the others are longer.
     """
 
     steps: Numbers
@@ -50,11 +52,23 @@ class Band:
     low: Numbers
     high: Numbers
     n: int
+    longest: float = 0.0
+    alone: int = 0
 
     @property
     def kind(self) -> str:
         """What lies between its edges, in words."""
         return {1: "one run", 2: "both runs"}.get(self.n, f"95 % interval of the mean of {self.n} runs")
+
+    @property
+    def limits(self) -> str:
+        """What of its runs the mean does not show, in words; empty if it shows them whole."""
+        runs = "1 run" if self.alone == 1 else f"{self.alone} runs"
+        parts = [
+            *([f"to step {self.steps[-1]:,.0f}, where the shortest ends"] if self.longest > self.steps[-1] else []),
+            *([f"without {runs} of a single point"] if self.alone else []),
+        ]
+        return "; ".join(parts)
 
 
 def read_curve(record: RunRecord, *, split: Split, metric: str) -> Curve:
@@ -91,7 +105,8 @@ def band(curves: Sequence[Curve]) -> Band:
     """The mean of curves and how far it may be off, at the steps that they share.
 
     Curves of other steps are interpolated between their own, from the latest start to the earliest end, so that each
-    point is a mean of all of them. Three curves or more have the mean's 95 % t interval as their band; of two that
+    point is a mean of all of them. One of a single point would leave nothing else of the longer ones, so it is left
+    out; `limits` says both. Three curves or more have the mean's 95 % t interval as their band; of two that
     would be 13 standard errors wide, so their band is what lies between them, and one has none.
 
     Raises:
@@ -99,7 +114,9 @@ def band(curves: Sequence[Curve]) -> Band:
     """
     if not curves or not all(len(curve.steps) for curve in curves):
         raise ValueError(f"curves must hold 1 or more that are not empty, not {[len(curve.steps) for curve in curves]}")
-    first = curves[0]
+    whole = [curve for curve in curves if len(curve.steps) > 1] or curves
+    alone, curves = len(curves) - len(whole), whole
+    first, longest = curves[0], float(max(curve.steps[-1] for curve in curves))
     if all(np.array_equal(curve.steps, first.steps) for curve in curves):
         steps = first.steps.astype(np.float64)
         values = np.stack([curve.values for curve in curves])
@@ -108,11 +125,11 @@ def band(curves: Sequence[Curve]) -> Band:
         values = np.stack([np.interp(steps, curve.steps, curve.values) for curve in curves])
     mean, count = values.mean(axis=0), len(curves)
     if count < 3:
-        return Band(steps, mean, values.min(axis=0), values.max(axis=0), count)
+        return Band(steps, mean, values.min(axis=0), values.max(axis=0), count, longest, alone)
     from scipy.special import stdtrit
 
     reach = -stdtrit(count - 1, 0.025) * values.std(axis=0, ddof=1) / np.sqrt(count)
-    return Band(steps, mean, mean - reach, mean + reach, count)
+    return Band(steps, mean, mean - reach, mean + reach, count, longest, alone)
 
 
 def common_steps(curves: Sequence[Curve]) -> Numbers:

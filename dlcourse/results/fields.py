@@ -14,6 +14,7 @@ class Missing:
 MISSING = Missing()
 FACTS: Mapping[str, Callable[[RunRecord], object]] = {
     "name": lambda record: (record.name, record.title) if record.title else (record.name,),
+    "title": lambda record: record.title,
     "state": lambda record: record.state,
     "tags": lambda record: record.tags,
     "time": lambda record: record.seconds,

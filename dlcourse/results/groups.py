@@ -1,4 +1,4 @@
-"""Runs that are one experiment: the same settings with other seeds, or the same values of chosen settings."""
+"""Runs that are one experiment: the same settings with other seeds or folds, or the same values of chosen settings."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from dlcourse.results import fields
 from dlcourse.results.record import MECHANICS, RunRecord
 
 SEED = "seed"
+FOLD = "data.fold"
 LABELS = frozenset({"experiment"})
 """Names for a bundle of settings, which decide nothing beside those settings."""
 FIRST = ("model", "data", "task", "experiment")
@@ -41,9 +42,15 @@ class Group:
         return tuple(record.settings.get(SEED) for record in self.records)
 
     @property
+    def folds(self) -> tuple[str, ...]:
+        """The folds of cross-validation that its runs are, such as 2/5, each once; empty if they are none."""
+        found = (fold_of(record) for record in self.records)
+        return tuple(dict.fromkeys(fold for fold in found if fold is not None))
+
+    @property
     def varies(self) -> tuple[str, ...]:
-        """Settings other than the seed that are not the same in all its runs."""
-        return tuple(name for name in differing(self.records) if name != SEED)
+        """Settings other than seed and fold that are not the same in all its runs."""
+        return tuple(settings_apart(self.records))
 
     @property
     def repeated(self) -> tuple[object, ...]:
@@ -59,7 +66,8 @@ def grouped(records: Sequence[RunRecord], *, by: Sequence[str] = ()) -> list[Gro
     Args:
         records: the runs.
         by: dotted settings, or groups of options such as `model`: runs that agree in these are one group. Without any,
-            runs of equal settings and data are, apart from the seed and from what changes no result.
+            runs of equal settings and data are, apart from the seed, from the fold among as many folds, and from what
+            changes no result.
 
     Raises:
         ConfigError: no run has a setting of such a name.
@@ -74,14 +82,15 @@ def grouped(records: Sequence[RunRecord], *, by: Sequence[str] = ()) -> list[Gro
     for record in records:
         key = tuple(text(record.settings, name) for name in by) if by else experiment(record)
         found.setdefault(key, {})[record.path] = record
-    members = [tuple(group.values()) for group in found.values()]
+    every = [tuple(group.values()) for group in found.values()]
+    members = every if by else [part for group in every for part in of_one_pool(group)]
     names = differing([record for group in members for record in group])
-    shared = [{name: text(group[0].settings, name) for name in names if is_one(group, name)} for group in members]
+    shared = [{name: value for name in names if (value := common(group, name)) is not None} for group in members]
     between = [name for name in names if len({own.get(name) for own in shared}) > 1]
     chosen = list(by) or telling(shared, [name for name in between if name != SEED])
     titles = unlike([title(group, chosen, named=bool(by)) for group in members], members)
     return [
-        Group(name, group, {one: group[0].settings.get(one, ABSENT) for one in between if one in own})
+        Group(name, group, {one: value_in(group, one) for one in between if one in own})
         for name, group, own in zip(titles, members, shared, strict=True)
     ]
 
@@ -98,16 +107,54 @@ def differing(records: Sequence[RunRecord]) -> list[str]:
     return sorted(found, key=lambda name: (order.get(name, len(order) + (name not in options)), "." in name))
 
 
+def settings_apart(records: Sequence[RunRecord]) -> list[str]:
+    """`differing` without what a group's runs may differ in: the seed, and which of the same number of folds it is."""
+    folded = len({folds_of(record) for record in records}) == 1
+    return [name for name in differing(records) if name != SEED and not (name == FOLD and folded)]
+
+
 def experiment(record: RunRecord) -> Hashable:
-    """What runs of one group have in common: all that decides their numbers but the seed."""
-    aside = MECHANICS | LABELS | {SEED}
+    """What runs of one group have in common: all that decides their numbers but the seed and the fold."""
+    aside = MECHANICS | LABELS | {SEED, FOLD}
     values = sorted((name, text(record.settings, name)) for name in record.settings if name not in aside)
-    return (*values, *sorted(record.fingerprints.items()))
+    # Each fold trains on other items, and texts are encoded by what is trained on: every fingerprint may differ.
+    data = sorted(record.fingerprints.items()) if fold_of(record) is None else [(FOLD, folds_of(record))]
+    return (*values, *data)
 
 
 def replicate(record: RunRecord) -> Hashable:
     """What two runs share that must come out alike."""
-    return (experiment(record), text(record.settings, SEED))
+    return (experiment(record), text(record.settings, SEED), training_data(record))
+
+
+def training_data(record: RunRecord) -> Hashable:
+    """What tells the data of runs of one experiment apart."""
+    return (fold_of(record), *sorted(record.fingerprints.items()))
+
+
+def fold_of(record: RunRecord) -> str | None:
+    """The fold of cross-validation that a run is, such as 2/5; None if it is none."""
+    fold = record.settings.get(FOLD)
+    return fold if isinstance(fold, str) else None
+
+
+def folds_of(record: RunRecord) -> str | None:
+    """Of how many folds a run is one, such as 5; None if it is none."""
+    fold = fold_of(record)
+    return None if fold is None else fold.rpartition("/")[2]
+
+
+def of_one_pool(records: tuple[RunRecord, ...]) -> list[tuple[RunRecord, ...]]:
+    """Runs of one experiment as they are; by their test splits if one fold of it was trained on several data."""
+    data: dict[str | None, set[Hashable]] = {}
+    for record in records:
+        data.setdefault(fold_of(record), set()).add(training_data(record))
+    if all(len(found) == 1 for found in data.values()):
+        return [records]
+    parts: dict[object, list[RunRecord]] = {}
+    for record in records:
+        parts.setdefault(record.fingerprints.get("test"), []).append(record)
+    return [tuple(part) for part in parts.values()]
 
 
 def text(settings: Mapping[str, object], name: str) -> str:
@@ -119,6 +166,23 @@ def shown(value: object) -> str:
     """A value as a command line would have it, cut where it is long."""
     plain = fields.shown(value)
     return plain if len(plain) <= LONGEST_VALUE else f"…{plain[1 - LONGEST_VALUE :]}"
+
+
+def common(records: Sequence[RunRecord], name: str) -> str | None:
+    """The value of a setting that runs share, as `text` has it; of folds how many there are; None if there is none."""
+    folds = {folds_of(record) for record in records} if name == FOLD else set[str | None]()
+    if folds == {None}:  # runs of before there were folds lack the setting
+        return "null"
+    if is_one(records, name):
+        return text(records[0].settings, name)
+    return f"any/{folds.pop()}" if len(folds) == 1 else None
+
+
+def value_in(records: Sequence[RunRecord], name: str) -> object:
+    """The value of a setting in a group, to be shown: `any` if it varies."""
+    if is_one(records, name):
+        return records[0].settings.get(name, ABSENT)
+    return common(records, name) or "any"
 
 
 def is_one(records: Iterable[RunRecord], name: str) -> bool:
@@ -148,11 +212,11 @@ def title(records: Sequence[RunRecord], names: Sequence[str], *, named: bool) ->
     first = records[0]
     if len(records) == 1 and first.title and not named:
         return first.title
-    if not names:
+    # A name says what a group has: `=-` of what it lacks, and `=any`, would be longer and tell nothing more.
+    told = [name for name in names if named or (name in first.settings and common(records, name) is not None)]
+    if not told:
         return "-".join(first.choices[group] for group in ("model", "data") if group in first.choices) or first.name
-    return ", ".join(
-        f"{name}={shown(first.settings.get(name, ABSENT)) if is_one(records, name) else 'any'}" for name in names
-    )
+    return ", ".join(f"{name}={shown(value_in(records, name))}" for name in told)
 
 
 def unlike(titles: Sequence[str], members: Sequence[Sequence[RunRecord]]) -> list[str]:

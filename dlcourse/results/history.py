@@ -14,18 +14,26 @@ TRAIN, VAL, TEST = (f'"split": "{split}"'.encode() for split in ("train", "val",
 NEWLINE = b"\n"
 
 
-def read_metrics(path: Path) -> tuple[dict[str, Any], list[dict[str, float]], dict[str, float]]:
+def read_metrics(
+    path: Path, *, done: bool = False, tested: bool = False
+) -> tuple[dict[str, Any], list[dict[str, float]], dict[str, float]]:
     """The last record, the numbers of every validation, and those of the last test; empty if there is no file.
 
+    Args:
+        path: metrics.jsonl.
+        done: whether its writer came to its end, so that no line can be half-written.
+        tested: whether a test must stand there.
+
     Raises:
-        ValueError: a whole line is no record.
+        ValueError: a whole line is no record, or the file is shorter than its run left it.
         OSError: the file cannot be read.
     """
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        return {}, [], {}
+        content = b""
     end = content.rfind(NEWLINE) + 1
+    cut_off = bool(content[end:])
     # A last line without its end was being written when its writer was killed; one that is whole all the same counts.
     content = content + NEWLINE if is_record(parse_object(content[end:])) else content[:end]
     last: dict[str, Any] = {}
@@ -40,6 +48,10 @@ def read_metrics(path: Path) -> tuple[dict[str, Any], list[dict[str, float]], di
             val.append(record["scalars"])
         elif record["split"] == "test":
             test = record["scalars"]
+    if done and cut_off:
+        raise ValueError("its last line is cut off, though the run is done")
+    if tested and not test:
+        raise ValueError("it ends before the test, though the run is done")
     ending = parse_object(content[content.rfind(NEWLINE, 0, len(content) - 1) + 1 :])
     return ending if is_record(ending) else last, val, test
 

@@ -17,7 +17,7 @@ from dlcourse.folders import MARK, RunFolder, all_runs
 from dlcourse.results.record import DamagedRun, RunRecord, now, read_files, reason_of
 
 INDEX = ".index.json"
-FORM = f"1 {__version__}"  # of the index; another version may read run folders otherwise
+FORM = f"2 {__version__}"  # of the index; another version may read run folders otherwise
 SOURCES = (MARK, "status.json", "metrics.jsonl", "timing.jsonl", "data.json", "task.json", "notes.json")
 """The files that a record is read from."""
 KINDS: Mapping[str, type] = {

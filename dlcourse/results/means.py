@@ -1,4 +1,4 @@
-"""Mean and band of runs that differ in their seed, of every number that they recorded."""
+"""Mean and band of runs that differ in their seed or fold, of every number that they recorded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from dlcourse.files import parse_object
 from dlcourse.folders import RunFolder, is_record
 from dlcourse.results.curves import Band, Curve, band
-from dlcourse.results.groups import Group, grouped, replicate
+from dlcourse.results.groups import Group, fold_of, grouped, replicate
 from dlcourse.results.record import RunRecord
 
 MOST_POINTS = 500  # of a training curve; TensorBoard draws at most 1,000 and would pick others of each edge
@@ -24,13 +24,18 @@ class Mean:
 
     Args:
         name: the group's.
-        records: the runs that the mean is of, 2 or more of them, each with a seed of its own.
+        records: the runs that the mean is of, 2 or more of them, each with a seed or fold of its own.
         bands: TensorBoard's tag, such as val/accuracy -> mean and band; none is empty.
     """
 
     name: str
     records: tuple[RunRecord, ...]
     bands: Mapping[str, Band]
+
+    @property
+    def over_folds(self) -> bool:
+        """Whether its band is over folds, which share training data: it is too narrow then."""
+        return len({fold_of(record) for record in self.records}) > 1
 
     @property
     def complete(self) -> bool:
@@ -43,7 +48,8 @@ def means(records: Sequence[RunRecord], *, by: Sequence[str] = ()) -> list[Mean]
 
     Args:
         records: the runs.
-        by: dotted settings by which they are grouped; without any, runs that differ in their seed alone are a group.
+        by: dotted settings by which they are grouped; without any, runs that differ in their seed or fold alone are
+            a group.
 
     Raises:
         ConfigError: no run has a setting of such a name.
@@ -54,7 +60,7 @@ def means(records: Sequence[RunRecord], *, by: Sequence[str] = ()) -> list[Mean]
 
 
 def averaged(group: Group) -> tuple[RunRecord, ...]:
-    """The runs that a group's mean is of: one of each seed, the newest, and as long a curve as there can be.
+    """The runs that a group's mean is of: one of each seed and fold, the newest, and as long a curve as there can be.
 
     A mean ends where its shortest curve does. So runs that broke off are left out, and those that still train too as
     soon as two have come to their end.

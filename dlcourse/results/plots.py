@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,7 +23,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 DASHES = ("-", "--", ":", "-.")
 FEW = 40  # points that are marked one by one
 FEW_LISTED, MOST_LISTED = 4, 28  # names that one legend has in one column, and at all
-LONGEST = 60  # characters of a name
+LONGEST = 60  # characters of a name, or of a line of a title
+PER_INCH = 14  # characters of a note
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,13 @@ def learning_curves(named: Mapping[str, Curve | Band], *, title: str, ylabel: st
     return side_by_side([Panel(title, ylabel, named)])
 
 
-def side_by_side(panels: Sequence[Panel], *, title: str = "") -> Figure:
+def side_by_side(panels: Sequence[Panel], *, title: str = "", note: str = "") -> Figure:
     """Plots in a row, each name in the same colour in all of them, with one legend below.
+
+    Args:
+        panels: the plots.
+        title: stands above them all.
+        note: a sentence that holds of them all; stands once below, over the names.
 
     Raises:
         ValueError: there is no panel.
@@ -64,16 +71,27 @@ def side_by_side(panels: Sequence[Panel], *, title: str = "") -> Figure:
 
     names = list(dict.fromkeys(name for panel in panels for name in panel.named))
     beside = len(panels) if len(names) > FEW_LISTED else 1
-    height = 4.4 + 0.2 * math.ceil(min(len(names), MOST_LISTED) / beside)
-    figure = Figure(figsize=(1.5 + 5.5 * len(panels), height), dpi=120, layout="constrained")
+    width = 1.5 + 5.5 * len(panels)
+    below = textwrap.fill(drawable(note), width=round(PER_INCH * width))
+    limits = {name: limits_of(panels, name=name) for name in names}
+    lines_each = 2 if any(limits.values()) else 1
+    rows = lines_each * math.ceil(min(len(names), MOST_LISTED) / beside) + len(below.splitlines())
+    figure = Figure(figsize=(width, 4.4 + 0.2 * rows), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     if title:
         figure.suptitle(drawable(title), parse_math=False, fontfamily=families(), fontsize=11)
     lines: dict[str, Line2D] = {}
     for place, panel in enumerate(panels, start=1):
         lines |= draw(figure.add_subplot(1, len(panels), place), panel, names=names)
-    add_legend(figure, lines, columns=beside)
+    add_legend(figure, lines, columns=beside, limits=limits, note=below)
     return figure
+
+
+def limits_of(panels: Sequence[Panel], *, name: str) -> str:
+    """What the curves of this name do not show of their runs, said once if it is the same in all panels."""
+    found = [panel.named[name] for panel in panels if name in panel.named]
+    told = [one.limits for one in found if isinstance(one, Band) and len(one.steps)]
+    return "; ".join(dict.fromkeys(one for one in told if one))
 
 
 def draw(axes: Axes, panel: Panel, *, names: Sequence[str]) -> dict[str, Line2D]:
@@ -94,7 +112,9 @@ def draw(axes: Axes, panel: Panel, *, names: Sequence[str]) -> dict[str, Line2D]
         lines[name] = axes.plot(one.steps, finite(values), dashes, marker=mark, color=colour, linewidth=1.5)[0]
         if isinstance(one, Band) and one.n > 1:
             axes.fill_between(one.steps, finite(one.low), finite(one.high), color=colour, alpha=0.15, linewidth=0)
-    axes.set_title(drawable(panel.title), parse_math=False, fontfamily=families(), fontsize=10)
+    axes.set_title(
+        textwrap.fill(drawable(panel.title), width=LONGEST), parse_math=False, fontfamily=families(), fontsize=10
+    )
     axes.set_xlabel("optimizer steps")
     axes.set_ylabel(drawable(panel.ylabel), parse_math=False, fontfamily=families())
     axes.grid(alpha=0.25)
@@ -103,18 +123,33 @@ def draw(axes: Axes, panel: Panel, *, names: Sequence[str]) -> dict[str, Line2D]
     return lines
 
 
-def add_legend(figure: Figure, lines: Mapping[str, Line2D], *, columns: int) -> None:
-    """One legend below all plots, in so many columns; of very many names the first ones."""
+def add_legend(
+    figure: Figure, lines: Mapping[str, Line2D], *, columns: int, limits: Mapping[str, str], note: str
+) -> None:
+    """One legend below all plots; of very many names the first ones.
+
+    Args:
+        figure: whose it is.
+        lines: name -> line.
+        columns: how many names stand beside each other.
+        limits: name -> what its curves do not show, which stands in a line below it.
+        note: stands over the names.
+    """
     listed = list(lines)[:MOST_LISTED]
     if not listed:
         return
     # Matplotlib keeps names that begin with an underscore for itself.
     labels = [f" {label}" if label.startswith("_") else label for label in map(shortened, listed)]
+    labels = [
+        f"{label}\n({limits[name]})" if limits[name] else label for label, name in zip(labels, listed, strict=True)
+    ]
     if len(lines) > len(listed):
         labels[-1] += f" (and {len(lines) - len(listed)} more)"
     handles = [lines[name] for name in listed]
-    legend = figure.legend(handles, labels, loc="outside lower center", frameon=False, ncols=columns)
-    for text in legend.get_texts():
+    legend = figure.legend(
+        handles, labels, loc="outside lower center", frameon=False, ncols=columns, title=note or None
+    )
+    for text in (*legend.get_texts(), legend.get_title()):
         text.set_parse_math(False)
         text.set_fontfamily(families())
         text.set_fontsize(8)

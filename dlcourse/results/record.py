@@ -19,7 +19,8 @@ from dlcourse.status import parse_moment, worked
 
 MECHANICS = frozenset({
     "allow_code", "checkpoint.every_minutes", "checkpoint.every_steps", "checkpoint.keep", "data.download", "data.root",
-    "data.workers", "log_every", "resume", "resume_anyway", "run", "runs", "task.judged", "task.samples", "test",
+    "data.workers", "log_every", "resume", "resume_anyway", "run", "runs", "stop_at", "task.judged", "task.samples",
+    "test",
 })  # fmt: skip
 """Settings that change no result, or say where things lie."""
 
@@ -104,8 +105,9 @@ def read_files(folder: RunFolder, *, runs: Path) -> RunRecord:
     except (OSError, ValueError) as error:
         raise DamagedRun(folder.config, reason_of(error)) from error
     status, data, notes = (_object(path) for path in (folder.status, folder.data, folder.notes))
+    done = status.get("state") == "done"
     try:
-        last, val, test = read_metrics(folder.metrics)
+        last, val, test = read_metrics(folder.metrics, done=done, tested=done and settings.get("test") is True)
     except (OSError, ValueError) as error:
         raise DamagedRun(folder.metrics, reason_of(error)) from error
     decisive = _decisive(folder.task, val)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dlcourse.results.groups import experiment
+from dlcourse.results.groups import experiment, training_data
 from dlcourse.results.record import RunRecord
 
 Verdict = Literal["identical", "within tolerance", "not reproduced"]
@@ -131,6 +131,7 @@ def tolerance_of(record: RunRecord, others: Sequence[RunRecord], *, items: int |
         str(one.settings.get("seed")): (one.test or one.val)[name]
         for one in [*others, record]
         if experiment(one) == experiment(record)
+        and training_data(one) == training_data(record)
         and one.state == "done"
         and bool(one.test) == bool(record.test)
         and name in (one.test or one.val)

@@ -39,7 +39,7 @@ def restore(word: str, *, runs: Path) -> Path:
         NoSuchRun: there is none in the trash, or several.
         ConfigError: another run has its place or its name.
     """
-    folder = find_run(word, runs=runs / TRASH)
+    folder = find_run(word, runs=runs / TRASH, latest=False)
     place = runs / name_in(folder.path, runs=runs / TRASH)
     if place.exists():
         raise ConfigError(f"{place}: another run stands there; move it away first")
@@ -54,18 +54,19 @@ def thrown(*, runs: Path) -> list[RunFolder]:
     return list(all_runs(runs / TRASH))
 
 
-def empty(*, runs: Path) -> None:
-    """Delete everything in the trash.
+def empty(paths: Iterable[Path]) -> None:
+    """Delete folders with everything in them; one that is gone already is well.
 
     Raises:
         ConfigError: something cannot be deleted.
     """
-    try:
-        shutil.rmtree(runs / TRASH)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise ConfigError(f"{error.filename or runs / TRASH}: it cannot be deleted ({reason_of(error)})") from error
+    for path in paths:
+        try:
+            shutil.rmtree(path)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise ConfigError(f"{error.filename or path}: it cannot be deleted ({reason_of(error)})") from error
 
 
 def fruitless(records: Iterable[RunRecord]) -> list[RunRecord]:

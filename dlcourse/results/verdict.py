@@ -14,6 +14,9 @@ LEVEL = 0.05
 LOWER = ("loss", "perplexity", "ece", "brier", "error", "nll", "bits")
 """Beginnings of the names of metrics whose lower values are better."""
 
+KINDS = {"seeds": "over runs", "folds": "over runs", "one": "over runs", "items": "over test items", "none": "untested"}
+"""Basis of a contrast -> the family of tests that it is corrected with."""
+
 Direction = Literal["max", "min"]
 
 
@@ -48,7 +51,7 @@ class Verdict:
         contrast: the difference.
         question: of what.
         adjusted: the p-value after Holm's correction over the family; None if there is no test.
-        family: how many comparisons were made at once.
+        family: how many comparisons of its kind were made at once: over runs, or over test items.
         same_items: whether both sides were tested on data of one fingerprint.
     """
 
@@ -57,6 +60,11 @@ class Verdict:
     adjusted: float | None
     family: int
     same_items: bool = True
+
+    @property
+    def kind(self) -> str:
+        """The family that it belongs to."""
+        return KINDS[self.contrast.basis]
 
     @property
     def decided(self) -> bool:
@@ -82,17 +90,38 @@ class Verdict:
         return f"If both were tested on the same items, which their fingerprints do not show: {text}"
 
 
-def judge(contrasts: Sequence[Contrast], *, question: Question, family: Sequence[Contrast]) -> list[Verdict]:
+def judge(contrasts: Sequence[Contrast], *, question: Question) -> list[Verdict]:
     """Verdicts whose p-values are corrected for all the comparisons that were looked at.
 
+    A test over test items asks whether two runs differ, one over runs whether their settings do: each kind is a family
+    of its own.
+
     Args:
-        contrasts: those to be told, all of them in `family`.
+        contrasts: every comparison that was made.
         question: of what.
-        family: every comparison that the telling ones were picked from.
     """
-    known = [(one.first, one.second) for one in family if one.p_value is not None]
-    raised = dict(zip(known, holm([one.p_value for one in family if one.p_value is not None]), strict=True))
-    return [Verdict(one, question, raised.get((one.first, one.second)), max(1, len(known))) for one in contrasts]
+    families: dict[str, list[tuple[int, float]]] = {}
+    for place, one in enumerate(contrasts):
+        if one.p_value is not None:
+            families.setdefault(KINDS[one.basis], []).append((place, one.p_value))
+    raised = {
+        place: adjusted
+        for family in families.values()
+        for (place, _), adjusted in zip(family, holm([p_value for _, p_value in family]), strict=True)
+    }
+    return [
+        Verdict(one, question, raised.get(place), max(1, len(families.get(KINDS[one.basis], []))))
+        for place, one in enumerate(contrasts)
+    ]
+
+
+def of_families(verdicts: Sequence[Verdict]) -> str:
+    """How many comparisons are corrected for, as in: 3 comparisons over runs and, by themselves, 1 over test items."""
+    sizes = {one.kind: one.family for one in verdicts if one.adjusted is not None}
+    if len(sizes) < 2:
+        return f"{max(sizes.values(), default=1)} comparisons"
+    first, second = sizes.items()
+    return f"{first[1]} comparisons {first[0]} and, by themselves, the {second[1]} {second[0]}"
 
 
 def over_seeds(verdict: Verdict) -> str:
@@ -107,6 +136,21 @@ def over_seeds(verdict: Verdict) -> str:
     return (
         f"No difference in {verdict.question} between {one} and {other} can be told from chance ({gap(verdict)}; "
         f"{interval(verdict)}, {p_text(verdict)}, Welch's test, {counts}); that does not show that they are equal."
+    )
+
+
+def over_folds(verdict: Verdict) -> str:
+    """The same folds on both sides."""
+    one, other = verdict.better
+    pairs = f"t test over {verdict.contrast.counts[0]} pairs of the same fold"
+    if verdict.decided:
+        return (
+            f"{one} has the {verdict.question.better} {verdict.question} than {other}, by {numbers(verdict)}, {pairs}"
+            "), more than the scatter of folds explains; nothing is said about other data, settings or seeds."
+        )
+    return (
+        f"No difference in {verdict.question} between {one} and {other} can be told from chance ({gap(verdict)}; "
+        f"{interval(verdict)}, {p_text(verdict)}, {pairs}); that does not show that they are equal."
     )
 
 
@@ -164,6 +208,7 @@ def without_spread(verdict: Verdict) -> str:
 
 SENTENCES: dict[str, Callable[[Verdict], str]] = {
     "seeds": over_seeds,
+    "folds": over_folds,
     "one": one_against_seeds,
     "items": over_items,
     "none": without_test,

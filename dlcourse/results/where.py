@@ -29,7 +29,7 @@ class Query:
         """Read a condition.
 
         Names are settings (`optimizer.lr`, `model`), numbers (`test.accuracy`, `val.loss`; bare `accuracy` is the
-        test's, else the best validation's) and name, state, tags, time (seconds; 2h, 30m), began, step, epoch.
+        test's, else the best validation's) and name, state, tags, time (seconds; 2h, 5m, 30s), began, step, epoch.
 
         Raises:
             ConfigError: it is none; the line says where and what is allowed.
@@ -122,18 +122,20 @@ class _Reader:
             return Comparison(name.text, "in", self._list(name.text))
         sign = "~" if self._take("word", "like") else self._next("sign").text
         sign = "==" if sign == "=" else sign
-        if self._at("mark", "["):
+        if self._at("mark", "["):  # behind a sign, ( is no list: it may have been meant as a bracket
             return Comparison(name.text, sign, self._list(name.text))
         value = self._next("word", "quoted")
         by_name = value.kind == "word" and value.text.startswith(("test.", "val."))
         return Comparison(name.text, sign, value.value(name.text), by_name=by_name)
 
     def _list(self, name: str) -> list[object]:
-        self._need("mark", "[")
+        end = ")" if self._take("mark", "(") else "]"
+        if end == "]":
+            self._need("mark", "[")
         found: list[object] = []
-        while not self._take("mark", "]"):
+        while not self._take("mark", end):
             found.append(self._next("word", "quoted").value(name))
-            if not self._at("mark", "]"):
+            if not self._at("mark", end):
                 self._need("mark", ",")
         return found
 

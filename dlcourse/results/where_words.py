@@ -27,15 +27,21 @@ class Word:
     at: int
 
     def value(self, name: str) -> object:
-        """What it says as the value of `name`: a number, true, false, null, seconds (of time) or text."""
-        if self.kind == "quoted":
+        """What it says as the value of `name`: a number, true, false, null, seconds (of time) or text.
+
+        Raises:
+            ConfigError: it is to be a time, and is none.
+        """
+        if name == "time" and (told := DURATION.fullmatch(self.text)):
+            return float(told[1]) * SECONDS[told[2]]
+        if self.kind == "quoted" and name != "time":
             return self.text
         if self.text.lower() in LITERALS:
             return LITERALS[self.text.lower()]
         if NUMBER.fullmatch(self.text):
             return int(self.text) if self.text.lstrip("+-").isdecimal() else float(self.text)
-        if name == "time" and (told := DURATION.fullmatch(self.text)):
-            return float(told[1]) * SECONDS[told[2]]
+        if name == "time" and not self.text.startswith(("test.", "val.")):
+            raise ConfigError(f"where: {self.text} is no time; write it as 2h, 5m or 30s, or in seconds")
         return self.text
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dlcourse.errors import RunError, UserError
 from dlcourse.run.environment import version
@@ -26,7 +26,7 @@ class Outcome:
     """How a run ended.
 
     Args:
-        reason: "done", "early_stop", "max_minutes" or the name of a signal.
+        reason: "done", "early_stop", "stop_at", "max_minutes" or the name of a signal.
         test: the test split's numbers; empty if the run was interrupted or left it alone.
     """
 
@@ -37,6 +37,11 @@ class Outcome:
     def exit_code(self) -> int:
         """0, or what a shell expects of a program that a signal ended."""
         return EXIT_CODES.get(self.reason, 0)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether it was stopped to be gone on with, so that the test split is left alone."""
+        return self.reason in EXIT_CODES or self.reason == "stop_at"
 
 
 def drive(
@@ -59,7 +64,7 @@ def drive(
     """
     with _status(run), listening() as requests:
         outcome = _train_and_test(run, requests, hyperparameters=hyperparameters, kept=kept, watching=watching)
-        run.folder.set_status("interrupted" if outcome.exit_code else "done", exit_code=outcome.exit_code)
+        run.folder.set_status("interrupted" if outcome.unfinished else "done", exit_code=outcome.exit_code)
     return outcome
 
 
@@ -99,19 +104,19 @@ def _train_and_test(
             for record in history.at(run.state.step):
                 board(record)
 
-        reason = "done"
+        outcome = Outcome("done", {})
         parts = run.parts
         for event in fit(parts.task, run.splits, run.state, plan=run.plan, runtime=parts.runtime, requests=requests):
             for observe in observers:
                 observe(event)
             if isinstance(event, Stopped):
-                reason = event.reason
-        if reason in EXIT_CODES:
-            return Outcome(reason, {})
+                outcome = Outcome(event.reason, {})
+        if outcome.unfinished:
+            return outcome
         console.close()  # the bar is full; what follows is said in lines
         if not parts.settings.test:
             board.finish()
-            return Outcome(reason, {})
+            return outcome
         judged = judge_best(run, requests=requests)
         if judged is None:
             return Outcome(requests.stop or "done", {})
@@ -120,7 +125,7 @@ def _train_and_test(
             observe(record)
         board.show(show(run, stats), step=record.step)
         board.finish()
-        return Outcome(reason, record.scalars)
+        return replace(outcome, test=record.scalars)
 
 
 @contextmanager

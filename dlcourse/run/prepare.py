@@ -48,10 +48,21 @@ def prepare(parts: Parts, folder: RunFolder) -> Run:
         DataError: the data cannot be read, or is to keep a file that cannot stand in a run folder.
         ConfigError: the device cannot compute this model in this precision.
     """
-    runtime, settings = parts.runtime, parts.settings
-    runtime.apply()
+    parts.runtime.apply()
     splits = read_splits(parts)
     check_keepsakes(splits.keepsakes)
+    plan, state = begin(parts, splits)
+    fingerprints = {name: getattr(splits, name).fingerprint for name in ("train", "val", "test")}
+    return Run(parts, folder, splits, plan, state, fingerprints)
+
+
+def begin(parts: Parts, splits: Splits) -> tuple[Plan, State]:
+    """Place the model on the device, try a step, and set up plan and state before step 0.
+
+    Raises:
+        ConfigError: the device cannot compute this model in this precision.
+    """
+    runtime, settings = parts.runtime, parts.settings
     model = runtime.placed(parts.model)
     _rehearse(parts, splits, model)
     plan = Plan.make(settings, steps_per_epoch=splits.train.steps(settings.batch_size))
@@ -62,8 +73,7 @@ def prepare(parts: Parts, folder: RunFolder) -> Run:
         scaler=runtime.scaler(),
         average=Average(model, decay=settings.ema) if settings.ema else None,
     )
-    fingerprints = {name: getattr(splits, name).fingerprint for name in ("train", "val", "test")}
-    return Run(parts, folder, splits, plan, state, fingerprints)
+    return plan, state
 
 
 def _rehearse(parts: Parts, splits: Splits, model: nn.Module) -> None:
@@ -95,11 +105,16 @@ def check_keepsakes(names: Iterable[str]) -> None:
 
 def set_start_values(run: Run) -> list[str]:
     """Call what `init=` names, in order, once (a resumed run never does); gives what they have to tell."""
-    generator = torch.Generator().manual_seed(mix(run.parts.settings.seed, 1))
-    notes = [start(run.state.model, run.splits.train, generator) for start in run.parts.init]
-    if run.state.average is not None:
-        run.state.average.model.load_state_dict(run.state.model.state_dict())
-    return [f"{start.at}: {note}" for start, note in zip(run.parts.init, notes, strict=True) if note]
+    return start_from(run.parts, run.splits, run.state)
+
+
+def start_from(parts: Parts, splits: Splits, state: State) -> list[str]:
+    """Put the start values that `init=` names into a state before step 0; gives what they have to tell."""
+    generator = torch.Generator().manual_seed(mix(parts.settings.seed, 1))
+    notes = [start(state.model, splits.train, generator) for start in parts.init]
+    if state.average is not None:
+        state.average.model.load_state_dict(state.model.state_dict())
+    return [f"{start.at}: {note}" for start, note in zip(parts.init, notes, strict=True) if note]
 
 
 def write_head(run: Run, config: Mapping[str, Any], *, overrides: list[str]) -> None:

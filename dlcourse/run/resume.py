@@ -14,21 +14,23 @@ from dlcourse.run.prepare import Run
 from dlcourse.training import checkpoint
 
 MAY_CHANGE = (
-    "epochs", "max_steps", "max_minutes", "early_stop.patience", "early_stop.min_delta", "checkpoint.every_minutes",
-    "checkpoint.every_steps", "checkpoint.keep", "log_every", "test", "runtime.device", "runtime.threads",
+    "epochs", "max_steps", "max_minutes", "stop_at", "early_stop.patience", "early_stop.min_delta",
+    "checkpoint.every_minutes", "checkpoint.every_steps", "checkpoint.keep", "log_every", "test", "runtime.device",
+    "runtime.threads",
 )  # fmt: skip
 ASIDE = ("resume", "runs", "resume_anyway", "allow_code")
 """Said for this command, not for the run."""
 
 
 def changed(config: Mapping[str, Any], wishes: Mapping[str, Any]) -> dict[str, Any]:
-    """The run's config with what the command line changes.
+    """The run's config with what the command line changes; a `stop_at` of before does not hold any more.
 
     Raises:
         ConfigError: it would change what a resumed run must keep, one line each.
     """
     problems: list[str] = []
     merged = {key: dict(value) if isinstance(value, Mapping) else value for key, value in config.items()}
+    merged["stop_at"] = None
     for key, value in flat(wishes):
         if key in ASIDE:
             continue

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dlcourse.errors import RunError, suggestion
+from dlcourse.sweep.halving import Halving
 from dlcourse.sweep.journal import Arm, Ended, Journal
+from dlcourse.sweep.scores import merit, score, told
 from dlcourse.sweep.search import Search, Tried
 from dlcourse.sweep.share import Share
 from dlcourse.sweep.space import Space
@@ -38,6 +40,7 @@ class Plan:
         runs: the folder of runs.
         shares: of the machine, one for each trial at a time.
         retry: whether trials that failed are tried again.
+        halving: where arms are stopped.
     """
 
     name: str
@@ -49,17 +52,37 @@ class Plan:
     runs: Path
     shares: tuple[Share, ...]
     retry: bool = False
+    halving: Halving = Halving()
 
-    def trial(self, arm: Arm, seed: int) -> Trial:
-        """The trial of an arm with a seed."""
+    def trial(self, arm: Arm, seed: int, *, rung: int = 0) -> Trial:
+        """The trial of an arm with a seed, as far as a rung."""
         label = f"{arm.number:03}-seed{seed}"
         words = (*self.space.flags, *self.space.fixed, *arm.words, f"seed={seed}")
         out = home(self.runs, self.name) / LOGS / f"{label}.out"
-        return Trial(arm.number, seed, words, self.runs, self.runs / arm.group / f"{self.name}-{label}", out)
+        path = self.runs / arm.group / f"{self.name}-{label}"
+        return Trial(arm.number, seed, words, self.runs, path, out, rung, self.halving.stop(rung))
 
     def counted(self, journal: Journal) -> list[Arm]:
         """The arms that count."""
         return journal.arms[: self.limit]
+
+    def climbed(self, journal: Journal) -> list[list[Arm]]:
+        """The arms that count of each rung, as far as it is decided."""
+
+        def standing(arm: int, rung: int) -> float | None:
+            ends = [journal.ended.get((arm, seed, rung)) for seed in self.seeds]
+            merits = [merit(ended, self.metric) for ended in ends if ended is not None]
+            if len(merits) < len(self.seeds):
+                return None
+            # A mean over the seeds that went well would favour the arm whose others failed.
+            values = [value for value in merits if value is not None]
+            return statistics.fmean(values) if len(values) == len(merits) else -math.inf
+
+        arms = self.counted(journal)
+        return [
+            [journal.arms[number] for number in rung]
+            for rung in self.halving.climbed([arm.number for arm in arms], score=standing)
+        ]
 
     def foreseen(self, journal: Journal) -> list[tuple[str, ...]]:
         """The words of the arms that count, and of those that will be proposed whatever the scores."""
@@ -92,8 +115,8 @@ class Drive:
     _running: dict[int, Process] = field(default_factory=dict[int, Process])
     """Slot -> its process."""
     _waiting: deque[Trial] = field(default_factory=deque[Trial])
-    _again: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
-    """Trials that failed and were not tried again yet."""
+    _again: set[tuple[int, int, int]] = field(default_factory=set[tuple[int, int, int]])
+    """Arm, seed and rung of trials that failed and were not tried again yet."""
 
     def run(self) -> None:
         """Do what is missing, until nothing is or a signal asks to stop; then no process of a trial is left.
@@ -104,12 +127,8 @@ class Drive:
         if not self.plan.search.by_scores:
             while self._propose():
                 pass
-        # All arms with one seed before the next one, so that half a sweep compares already.
-        by_seed = not self.plan.search.by_scores
-        arms = [(arm, seed) for arm in self.plan.counted(self.journal) for seed in self.plan.seeds]
-        arms.sort(key=lambda pair: self.plan.seeds.index(pair[1]) if by_seed else 0)
         self._again = {key for key, ended in self.journal.ended.items() if ended.failed} if self.plan.retry else set()
-        self._waiting.extend(self.plan.trial(arm, seed) for arm, seed in arms if self._missing((arm.number, seed)))
+        self._line_up()
         for ended in self.journal.ended.values():
             self._demand_metric(ended)
         try:
@@ -122,15 +141,30 @@ class Drive:
         finally:
             self._end()
 
-    def _missing(self, key: tuple[int, int]) -> bool:
-        return key not in self.journal.ended or key in self._again
+    def _line_up(self) -> None:
+        """Let the missing trials wait of the lowest rung that lacks any."""
+        for rung, arms in enumerate(self.plan.climbed(self.journal)):
+            # All arms with one seed before the next one, so that half a sweep compares already.
+            by_seed = not self.plan.search.by_scores
+            pairs = [(arm, seed) for arm in arms for seed in self.plan.seeds]
+            pairs.sort(key=lambda pair: self.plan.seeds.index(pair[1]) if by_seed else 0)
+            trials = (self.plan.trial(arm, seed, rung=rung) for arm, seed in pairs)
+            self._waiting.extend(trial for trial in trials if self._missing(trial.place))
+            if self._waiting:
+                if rung:
+                    many = "1 arm goes" if len(arms) == 1 else f"{len(arms)} arms go"
+                    self.say(f"{many} on to {self.plan.halving.called(rung)}")
+                return
+
+    def _missing(self, place: tuple[int, int, int]) -> bool:
+        return place not in self.journal.ended or place in self._again
 
     def _fill(self) -> None:
         """Give every free share of the machine a trial, as long as there are any."""
         for slot in range(len(self.plan.shares)):
             while slot not in self._running and self.stop.number is None and (trial := self._next()):
-                again = trial.key in self._again
-                self._again.discard(trial.key)
+                again = trial.place in self._again
+                self._again.discard(trial.place)
                 known = self.journal.began.get(trial.key)
                 begun = start(trial, slot=slot, share=self.plan.shares[slot], known=known, again=again)
                 if isinstance(begun, Ended):
@@ -145,6 +179,8 @@ class Drive:
     def _next(self) -> Trial | None:
         if not self._waiting and self.plan.search.by_scores and (arm := self._propose()):
             self._waiting.extend(self.plan.trial(arm, seed) for seed in self.plan.seeds)
+        if not self._waiting and not self._running:  # only a whole rung decides who goes on
+            self._line_up()
         return self._waiting.popleft() if self._waiting else None
 
     def _propose(self) -> Arm | None:
@@ -158,7 +194,7 @@ class Drive:
         return arm
 
     def _tried(self, arm: Arm) -> Tried:
-        keys = [(arm.number, seed) for seed in self.plan.seeds]
+        keys = [(arm.number, seed, 0) for seed in self.plan.seeds]
         found = [merit(self.journal.ended[key], self.plan.metric) for key in keys if key in self.journal.ended]
         values = [value for value in found if value is not None]
         ended = all(key in self.journal.ended for key in keys)
@@ -185,10 +221,22 @@ class Drive:
             f"failed ({told(ended)})" if ended.failed else
             f"{name} {number:.4g}, {ended.seconds:.0f} s" if number is not None else "no validation"
         )  # fmt: skip
-        arms = self.plan.counted(self.journal)
-        done = sum((arm.number, seed) in self.journal.ended for arm in arms for seed in self.plan.seeds)
-        count = self.plan.limit if self.plan.search.by_scores and self.plan.limit else len(arms)
-        self.say(f"[{done}/{count * len(self.plan.seeds)}] {self._title(trial)}: {result}")
+        done, count = self._progress()
+        self.say(f"[{done}/{count}] {self._title(trial)}: {result}")
+
+    def _progress(self) -> tuple[int, int]:
+        """How many trials ended, and how many there will be if no more of them fail."""
+        climbed, seeds = self.plan.climbed(self.journal), self.plan.seeds
+        done = sum(
+            (arm.number, seed, rung) in self.journal.ended
+            for rung, arms in enumerate(climbed)
+            for arm in arms
+            for seed in seeds
+        )
+        known = [len(arms) for arms in climbed]
+        if self.plan.search.by_scores and self.plan.limit:
+            known = [self.plan.limit]
+        return done, sum(self.plan.halving.sizes(known)) * len(seeds)
 
     def _demand_metric(self, ended: Ended) -> None:
         metric = self.plan.metric
@@ -201,14 +249,16 @@ class Drive:
 
     def _title(self, trial: Trial) -> str:
         words = self.journal.arms[trial.arm].words
-        return " ".join([*words, f"seed={trial.seed}"])
+        to = [f"to {self.plan.halving.called(trial.rung)}"] if self.plan.halving.stops else []
+        return " ".join([*words, f"seed={trial.seed}", *to])
 
     def _end(self) -> None:
         """Let every process save and end; kill it where a second Ctrl-C asks for that."""
         if not self._running:
             return
         with suppress(OSError):  # nobody may read any more, which must not keep them running
-            self.say(f"stopping {len(self._running)} trials, which save first (Ctrl-C again kills them)")
+            many = "1 trial, which saves" if len(self._running) == 1 else f"{len(self._running)} trials, which save"
+            self.say(f"stopping {many} first (Ctrl-C again kills {'it' if len(self._running) == 1 else 'them'})")
         for process in self._running.values():
             process.tell(signal.SIGTERM)
         killed = False
@@ -227,26 +277,3 @@ class Drive:
                 if isinstance(ended, Ended) and ended.exit_code == 0:
                     with suppress(RunError):  # if the journal is what is broken, the run folder tells it next time
                         self.journal.add_end(process.trial.key, ended)
-
-
-def told(ended: Ended) -> str:
-    """How a trial failed, in a few words."""
-    return ended.problem if ended.exit_code < 0 else f"exit code {ended.exit_code}: {ended.problem}"
-
-
-def score(ended: Ended, metric: str | None) -> float | None:
-    """The number that a trial is judged by; None if it has none, or none
-    that is finite."""
-    name = metric or (ended.decisive[0] if ended.decisive else None)
-    number = None if name is None or ended.failed else ended.val.get(name)
-    return number if number is not None and math.isfinite(number) else None
-
-
-def merit(ended: Ended, metric: str | None) -> float | None:
-    """The same number, turned so that more is better."""
-    from dlcourse.results.comparison import direction  # scipy, which it needs, takes half a second
-
-    number, decisive = score(ended, metric), ended.decisive
-    if number is None or decisive is None:
-        return None
-    return -number if direction(metric or decisive[0], decisive) == "min" else number

@@ -82,6 +82,7 @@ class Ended:
         val: numbers of its best validation; empty if it failed.
         decisive: the number that picks the best checkpoint, and its better direction; None if it failed.
         problem: the last line of its stderr if it failed.
+        rung: the number of the length that it was trained to, where there are several.
     """
 
     exit_code: int
@@ -89,6 +90,7 @@ class Ended:
     val: Mapping[str, float] = field(default_factory=dict[str, float])
     decisive: tuple[str, str] | None = None
     problem: str = ""
+    rung: int = 0
 
     @property
     def failed(self) -> bool:
@@ -105,8 +107,8 @@ class Journal:
     arms: list[Arm] = field(default_factory=list[Arm])
     began: dict[tuple[int, int], int] = field(default_factory=dict[tuple[int, int], int])
     """(arm, seed) -> process id of the last attempt."""
-    ended: dict[tuple[int, int], Ended] = field(default_factory=dict[tuple[int, int], Ended])
-    """(arm, seed) -> how the last attempt ended."""
+    ended: dict[tuple[int, int, int], Ended] = field(default_factory=dict[tuple[int, int, int], Ended])
+    """(arm, seed, rung) -> how the last attempt ended."""
     file: IO[bytes] | None = None
     """Open without a buffer; None if nothing can be added."""
 
@@ -123,11 +125,11 @@ class Journal:
     def add_end(self, key: tuple[int, int], ended: Ended) -> None:
         """Note how (arm, seed) ended."""
         self._append({
-            "kind": "ended", "arm": key[0], "seed": key[1], "exit_code": ended.exit_code,
+            "kind": "ended", "arm": key[0], "seed": key[1], "rung": ended.rung, "exit_code": ended.exit_code,
             "seconds": round(ended.seconds, 1), "val": dict(ended.val),
             "decisive": list(ended.decisive) if ended.decisive else None, "problem": ended.problem,
         })  # fmt: skip
-        self.ended[key] = ended
+        self.ended[(*key, ended.rung)] = ended
 
     def _append(self, line: Mapping[str, object]) -> None:
         if self.file is None:
@@ -160,11 +162,13 @@ class Journal:
             self.began[key] = int(line["pid"])
         elif kind == "ended":
             decisive = line["decisive"]
-            self.ended[key] = Ended(
+            ended = Ended(
                 int(line["exit_code"]), float(line["seconds"]),
                 {str(name): float(value) for name, value in line["val"].items()},
                 None if decisive is None else (str(decisive[0]), str(decisive[1])), str(line["problem"]),
+                int(line.get("rung", 0)),
             )  # fmt: skip
+            self.ended[(*key, ended.rung)] = ended
         else:
             raise ValueError(f"{kind!r} is no kind of line")
 

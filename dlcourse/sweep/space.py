@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 TAKEN: Mapping[str, str] = {
     "resume": "a sweep goes on by itself: give it the same words again",
+    "stop_at": "halving=3 stops the arms of a sweep that fall behind",
     "run": "a sweep names the folders of its runs; runs= says where they go",
 }
 DIGITS = 4

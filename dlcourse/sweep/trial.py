@@ -16,18 +16,22 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import IO
 
 import dlcourse
 from dlcourse.errors import RunError
 from dlcourse.folders import RunFolder, release
+from dlcourse.status import worked
 from dlcourse.sweep.journal import Ended, locked
 from dlcourse.sweep.share import Share
 
 PROGRAM = ("-P", "-m", "dlcourse", "train")
 """What the interpreter is told; -P keeps files of the user's folder from hiding installed modules."""
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+SAYS = "dlcourse: "
+"""What each line of the program's own errors begins with."""
 LONGEST = 300  # characters of a problem
 
 
@@ -42,6 +46,8 @@ class Trial:
         runs: the folder of runs.
         path: its run folder, below `runs`.
         out: the file that takes what the process prints; the one for stderr stands beside it.
+        rung: the number of the length that it is trained to.
+        stop: that length; None for the whole training.
     """
 
     arm: int
@@ -50,11 +56,18 @@ class Trial:
     runs: Path
     path: Path
     out: Path
+    rung: int = 0
+    stop: str | None = None
 
     @property
     def key(self) -> tuple[int, int]:
         """Its arm and seed, by which the journal knows it."""
         return self.arm, self.seed
+
+    @property
+    def place(self) -> tuple[int, int, int]:
+        """Its arm, seed and rung, by which the journal knows how it ended."""
+        return self.arm, self.seed, self.rung
 
     @property
     def folder(self) -> RunFolder:
@@ -67,7 +80,10 @@ class Trial:
         return self.out.with_suffix(".err")
 
     def settled(self) -> Ended | None:
-        """How it ended if its folder says so, as after a sweep that was killed; None if it is to be trained."""
+        """How it ended if its folder says so, as after a sweep that was killed; None if it is to be trained.
+
+        A folder does not say at which rung it was stopped: that one is taken up again, and stops at once.
+        """
         status = self.folder.read_status()
         code = status.get("exit_code")
         if status.get("state") not in ("done", "failed") or not isinstance(code, int):
@@ -79,17 +95,18 @@ class Trial:
         from dlcourse.results.record import read_record
 
         if code:
-            return Ended(code, seconds, problem=self.problem(code))
+            known = worked(self.folder.read_status(), until=self.folder.last_sign())
+            return Ended(code, seconds or known, problem=self.problem(code), rung=self.rung)
         try:
             record = read_record(self.folder, runs=self.runs)
         except RunError as error:
-            return Ended(1, seconds, problem=error.problems[0])
+            return Ended(1, seconds, problem=error.problems[0], rung=self.rung)
         # Finer numbers (`recall/cat`) choose nothing, and a language of classes would fill the journal.
         val = {name: value for name, value in record.val.items() if "/" not in name}
-        return Ended(0, seconds or record.seconds, val, record.decisive)
+        return Ended(0, seconds or record.seconds, val, record.decisive, rung=self.rung)
 
     def problem(self, code: int) -> str:
-        """The last line of stderr; of a process that a signal ended, which one."""
+        """What the program's error block begins with, else the last line of stderr; of a signal, which one."""
         if code < 0:
             with suppress(ValueError):
                 return f"killed by {signal.Signals(-code).name}"
@@ -98,7 +115,11 @@ class Trial:
         except OSError:
             lines = []
         said = [text for line in lines if (text := ESCAPES.sub("", line).strip())]
-        return said[-1].removeprefix("dlcourse: ")[:LONGEST] if said else "it said nothing"
+        if not said:
+            return "it said nothing"
+        blocks = [list(block) for told, block in groupby(said, key=lambda line: line.startswith(SAYS)) if told]
+        # What follows the first line of a block says where and what to do; a journal has room for one.
+        return (blocks[-1][0] if blocks else said[-1]).removeprefix(SAYS)[:LONGEST]
 
     def argv(self, share: Share) -> list[str]:
         """The command line of its process: go on with what the folder holds, or begin.
@@ -107,11 +128,12 @@ class Trial:
             RunError: things stand in its folder that no training left there.
         """
         place = _quoted(str(self.path))
+        stop = [] if self.stop is None else [f"stop_at={self.stop}"]
         if any(self.folder.checkpoints.glob("*.pt")):
             # The user named these settings a moment ago, so a model of his own may run.
-            return [f"resume={place}", "allow_code=true"]
+            return [f"resume={place}", "allow_code=true", *stop]
         self._clear()
-        return [*self.words, *share.words, f"run={place}"]
+        return [*self.words, *share.words, *stop, f"run={place}"]
 
     def _clear(self) -> None:
         """Make room where a training was killed before its first checkpoint: there is nothing to go on with."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 BESIDE = 3  # boards in a row
 SIDE = 4.0  # of a board, inches
+LINE = 0.25  # inches of height for a line of text
 NUMBERED = 5  # of the most probable moves
 LEAST_NUMBERED = 0.01  # a rarer move would be a bare 0
 WOOD, HEAT, PLAYED = (0.93, 0.79, 0.55), (0.10, 0.35, 0.80), (0.80, 0.10, 0.15)
@@ -68,7 +69,11 @@ def draw_boards(boards: Sequence[Board], *, note: str = "") -> Figure:
         raise ValueError("boards must be one or more")
     columns = min(BESIDE, len(boards))
     rows = math.ceil(len(boards) / columns)
-    figure = Figure(figsize=(SIDE * columns, (SIDE + 0.3) * rows + 0.3), dpi=100, layout="constrained")
+    titled = LINE * max(board.title.count("\n") + 1 for board in boards)
+    below = LINE * (note.count("\n") + 1) if note else 0.0
+    # The coordinates take as much height as a line.
+    height = (SIDE + LINE + titled) * rows + below
+    figure = Figure(figsize=(SIDE * columns, height), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
     for place, board in enumerate(boards, 1):
         _draw(figure.add_subplot(rows, columns, place), board)

@@ -58,7 +58,7 @@ class Save:
 
 @dataclass(frozen=True)
 class Stopped:
-    """The loop is over, and why: "done", "early_stop", "max_minutes" or the name of a signal."""
+    """The loop is over, and why: "done", "early_stop", "stop_at", "max_minutes" or the name of a signal."""
 
     step: int
     reason: str

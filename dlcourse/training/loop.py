@@ -244,6 +244,8 @@ def why_stop(state: State, plan: Plan, *, minutes: float) -> str | None:
     patience = settings.early_stop.patience
     if patience is not None and state.waited(settings.early_stop.min_delta) >= patience:
         return "early_stop"
+    if plan.is_stop_due(state.step):
+        return "stop_at"
     if settings.max_minutes is not None and minutes >= settings.max_minutes:
         return "max_minutes"
     return None

@@ -52,6 +52,11 @@ class Plan:
         """Whether to validate when `step` steps are done: at its interval, and at the end."""
         return step % self.validate_every == 0 or step == self.steps
 
+    def is_stop_due(self, step: int) -> bool:
+        """Whether `stop_at` asks to stop when `step` steps are done."""
+        length = self.settings.stop_at
+        return length is not None and step >= self.clock.count(length)
+
     def is_record_due(self, step: int) -> bool:
         """Whether training numbers are due when `step` steps are done."""
         return step % self.settings.log_every == 0 or step == self.steps

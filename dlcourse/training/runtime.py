@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from dlcourse.data.base import mix
 from dlcourse.errors import ConfigError, NotAvailable
+from dlcourse.training import memory
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -155,6 +156,30 @@ class Runtime:
 
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak if sys.platform == "darwin" else peak * 1024
+
+    def held_memory(self) -> int:
+        """Bytes that this process holds now, on the GPU if it computes there; 0 where the system does not tell."""
+        return torch.cuda.memory_allocated(self.place) if self.place.type == "cuda" else memory.held()
+
+    def free_memory(self) -> int | None:
+        """Bytes that can still be had, on the GPU if it computes there; None where the system does not tell."""
+        if self.place.type != "cuda":
+            return memory.free()
+        cached = torch.cuda.memory_reserved(self.place) - torch.cuda.memory_allocated(self.place)
+        return torch.cuda.mem_get_info(self.place)[0] + cached
+
+    def restart_peak(self) -> None:
+        """Let `peak_memory` begin anew, where the system can; a GPU is given back what torch keeps for later."""
+        if self.place.type == "cuda":
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats(self.place)
+        else:
+            memory.restart_peak()
+
+    def wait(self) -> None:
+        """Until the device has done what it was asked for."""
+        if self.place.type == "cuda":
+            torch.cuda.synchronize(self.place)
 
     def describe(self) -> dict[str, object]:
         """Device, threads and versions, as environment.json keeps them."""

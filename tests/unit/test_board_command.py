@@ -114,6 +114,7 @@ def test_an_empty_folder_is_shown_and_filled_later(tmp_path: Path, seen: dict[st
         (["runs", "where=optimizer.lrr<1"], "where: no run has optimizer.lrr; did you mean 'optimizer.lr'?"),
         (["runs", "where=seed>7"], "where=seed>7: this is true of none of 1 runs"),
         (["runs", "group_by=modle"], "group_by=modle: no run has such a setting; did you mean 'model'?"),
+        (["runs", "port=99999"], "port must be 0 to 65535, not 99999"),
         (["runs", "ports=1"], "ports: there is no such argument; did you mean 'port'?"),
     ],
 )

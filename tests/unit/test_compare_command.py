@@ -7,6 +7,7 @@ import io
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -55,9 +56,38 @@ def test_csv_has_every_number_in_full(runs: Path, capsys: pytest.CaptureFixture[
 
 
 def test_markdown_and_a_picture(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert compare("group_by=optimizer.lr", "format=md", f"png={tmp_path / 'new' / 'a.png'}", runs=runs) == 0
+    assert compare("group_by=optimizer.lr", "format=md", f"png={tmp_path / 'a.png'}", runs=runs) == 0
     assert "| A - B |" in capsys.readouterr().out
-    assert (tmp_path / "new" / "a.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("new/a.png", "make it, or name another file"),
+        ("a.jpg", "does not end in .png"),
+        ("runs", "does not end in .png"),
+        ("folder.png", "is a folder; name a file"),
+    ],
+)
+def test_a_picture_that_cannot_be_written_is_refused_before_anything_is_printed(
+    runs: Path, tmp_path: Path, name: str, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "folder.png").mkdir()
+    assert compare("group_by=optimizer.lr", f"png={tmp_path / name}", runs=runs) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert shown in err
+
+
+def test_the_picture_is_written_before_the_text(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("builtins.print", broken)
+    with suppress(BrokenPipeError):
+        compare("group_by=optimizer.lr", f"png={tmp_path / 'a.png'}", runs=runs)
+    assert (tmp_path / "a.png").is_file()
 
 
 @pytest.mark.parametrize(
@@ -67,11 +97,13 @@ def test_markdown_and_a_picture(runs: Path, tmp_path: Path, capsys: pytest.Captu
         (["00-00-000000"], "this is one run (resnet18-digits/2026-01-01_00-00-00-000000), and it takes two to compare"),
         (["00-00-000000", "00-00-000000"], "this is one run"),
         (["00-00-000000", "nothing"], "nothing: there is no such run"),
-        (["where=seed==7"], "this is no run"),
+        (["where=seed==7"], "where: 'seed==7' holds of no run in "),
+        (["where=test.accuracy>0.915"], "(resnet18-digits/2026-01-01_00-00-01-000000), and it takes two to compare"),
+        (["00-00-000000", "where=seed==7"], "where: 'seed==7' holds of no run of those named"),
         (["where=sed==1"], "did you mean 'seed'?"),
         (["group_by=optimiser.lr"], "group_by=optimiser.lr: no run has such a setting; did you mean 'optimizer.lr'?"),
         (["group_by=seed", "metric=acuracy"], "did you mean 'accuracy'?"),
-        (["group_by=seed", "png=/proc/none/a.png"], "png: /proc/none/a.png cannot be written"),
+        (["group_by=seed", "png=/proc/none/a.png"], "png: there is no folder /proc/none; make it"),
     ],
 )
 def test_a_wrong_word_costs_a_line(

@@ -13,10 +13,13 @@ from run_folders import make_run, write_json
 from dlcourse.errors import ConfigError
 from dlcourse.folders import RunFolder
 from dlcourse.results.comparison import Comparison, compare_groups
+from dlcourse.results.comparison_curves import panels, shade, sparks
 from dlcourse.results.contrast import summarize
+from dlcourse.results.curves import Band
 from dlcourse.results.groups import grouped
 from dlcourse.results.letters import letter
 from dlcourse.results.record import RunRecord, read_record
+from dlcourse.statistics import holm
 
 
 class Runs:
@@ -195,6 +198,70 @@ def test_runs_that_do_not_count_are_named(runs: Runs) -> None:
     )
     assert "Not counted are runs without a test accuracy: resnet18-digits/2026-01-01_00-00-04" in said(found)
     assert "Not counted are runs whose test accuracy is not finite: resnet18-digits/2026-01-01_00-00-05" in said(found)
+
+
+def test_curves_are_of_the_runs_that_the_numbers_count(runs: Runs) -> None:
+    records = [*runs.seeds([0.9, 0.91, 0.92], lr=0.1), runs.one(0.9, seed=1), runs.one(None, seed=4)]
+    found = compared([*records, runs.one(0.5, seed=5, state="interrupted")])
+    [panel, loss] = panels(found)
+    summary = found.strata[0].summaries[0]
+    [drawn], [trained] = panel.named.values(), loss.named.values()
+    assert summary is not None
+    assert isinstance(drawn, Band) and isinstance(trained, Band)
+    assert drawn.n == trained.n == summary.n == 3
+    assert shade([panel, loss]) == "Shade: 95 % interval of the mean over runs."
+    assert not panels(compared([runs.one(0.5, seed=5, state="interrupted", lr=0.7)]))
+
+
+def test_sparks_say_where_a_mean_ends(runs: Runs) -> None:
+    short = make_run(runs.root, settings={"seed": 2}, val=[{"accuracy": one / 10} for one in (5, 6, 7)])
+    long = make_run(runs.root, "resnet18-digits/2026-01-01_00-00-09-000000", settings={"seed": 1})
+    found = compared([read_record(folder, runs=runs.root) for folder in (short, long)])
+    assert "A: to step 20, where the shortest ends" in list(sparks(found, width=40))
+
+
+def test_a_folder_that_recorded_nothing_is_told_and_changes_no_question(runs: Runs) -> None:
+    empty = runs.root / "resnet18-digits/2026-01-01_00-00-00-000000"
+    folder = make_run(runs.root)
+    for path in list(empty.iterdir()):
+        if path.is_file() and path.name != "config.yaml":
+            path.unlink()
+    found = compared([read_record(folder, runs=runs.root), runs.one(0.9, lr=0.2)])
+    assert str(found.strata[0].question) == "test accuracy"
+    text = said(found)
+    assert "Not counted are runs that recorded nothing: resnet18-digits/2026-01-01_00-00-00-000000 (killed)." in text
+    assert "test split" not in text and "finish:" not in text
+
+
+def test_what_does_not_count_is_told_once_for_all_data(runs: Runs) -> None:
+    names = ["resnet18-digits", "resnet18-mnist", "resnet18-cifar10", "lenet5-digits"]
+    records = [runs.one(0.5, name=name, state=state) for name in names for state in ("done", "failed")]
+    [told] = [one for one in compared(records).sentences if "Not counted" in one]
+    assert told.startswith("Not counted are runs that did not finish: ")
+    assert told.endswith(" and 1 more.")
+
+
+def test_plain_data_lists_every_pair_so_that_the_correction_can_be_followed(runs: Runs) -> None:
+    arms = [([0.91, 0.92, 0.93], 0.1), ([0.90, 0.92, 0.925], 0.2), ([0.51, 0.52, 0.53], 0.3)]
+    found = compared([record for values, lr in arms for record in runs.seeds(values, lr=lr)])
+    pairs = json.loads(json.dumps(found.to_plain(), allow_nan=False))["comparisons"][0]["pairs"]
+    assert len(pairs) == 3
+    assert {pair["test"] for pair in pairs} == {"Welch's tests over seeds"}
+    raised = holm([pair["p_value"] for pair in pairs])
+    assert [pair["p_holm"] for pair in pairs] == pytest.approx(raised)
+
+
+def test_tests_over_items_and_over_seeds_are_two_families(runs: Runs) -> None:
+    right = np.arange(200) % 10
+    records = [*runs.seeds([0.5, 0.52, 0.54], lr=0.1)]
+    records += [runs.one(hits=(right < most).tolist(), lr=lr) for lr, most in ((0.2, 9), (0.3, 8), (0.4, 7))]
+    found = compared(records)
+    pairs = found.strata[0].pairs
+    items = [pair for pair in pairs if pair.contrast.basis == "items"]
+    assert [pair.family for pair in pairs] == [3] * 6
+    assert [pair.adjusted for pair in items] == pytest.approx(holm([pair.contrast.p_value or 0 for pair in items]))
+    assert "Holm's correction for 3 comparisons over" in said(found)
+    assert "by themselves, the 3 over" in said(found)
 
 
 def test_a_repeated_seed_counts_once(runs: Runs) -> None:

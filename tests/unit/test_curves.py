@@ -70,6 +70,15 @@ def test_curves_that_never_meet_give_one_point() -> None:
     assert band([curve([0, 1], [1, 1]), curve([5, 6], [2, 2])]).steps.tolist() == [1]
 
 
+def test_a_mean_says_where_its_shortest_curve_ends_and_leaves_single_points_out() -> None:
+    long, short, single = curve([5, 10, 20], [1, 2, 3]), curve([5, 10], [3, 4]), curve([5], [9])
+    found = band([long, short])
+    assert (found.steps.tolist(), found.limits) == ([5, 10], "to step 10, where the shortest ends")
+    found = band([long, single, long])
+    assert (found.steps.tolist(), found.n, found.limits) == ([5, 10, 20], 2, "without 1 run of a single point")
+    assert band([single, single]).limits == band([long, long]).limits == ""
+
+
 @given(st.lists(st.lists(st.floats(-1e6, 1e6), min_size=4, max_size=4), min_size=1, max_size=5))
 def test_the_mean_lies_within_its_band(rows: list[list[float]]) -> None:
     found = band([curve([1, 2, 3, 4], row) for row in rows])
@@ -96,6 +105,26 @@ def test_a_figure_shows_each_name_in_one_colour_everywhere_and_as_it_is_written(
     assert right.lines[0].get_color() == left.lines[1].get_color() == COLOURS[1]
     assert [text.get_text().strip() for text in figure.legends[0].get_texts()] == [drawable(name) for name in names]
     assert len(right.collections) == 1  # the band
+
+
+def test_no_text_of_a_figure_lies_over_another_or_over_the_edge() -> None:
+    names = [f"ema=0.99{place}, data.max_length=400, runtime.precision=fp32, model.width=128" for place in range(5)]
+    bands = {name: band([curve([1, 2], [1, 2]), curve([1, 2, 9], [1, 2, 3])]) for name in names}
+    panels = [Panel(f"validation {'accuracy ' * 12}", "accuracy", bands), Panel("training loss", "loss", bands)]
+    figure = side_by_side(
+        panels, note="Shade: 95 % interval of the mean over runs; of two runs what lies between. " * 2
+    )
+    figure.canvas.draw()
+    legend = figure.legends[0]
+    assert all("(to step 2, where the shortest ends)" in text.get_text() for text in legend.get_texts())
+    left, right = (axes.title.get_window_extent() for axes in figure.axes)
+    boxes = [*(axes.get_tightbbox() for axes in figure.axes), legend.get_window_extent()]
+    assert left.x1 < right.x0
+    for box in (left, right, *boxes):
+        assert box is not None
+        assert 0 <= box.x0 <= box.x1 <= figure.bbox.x1
+        assert 0 <= box.y0 <= box.y1 <= figure.bbox.y1
+    assert all(box is not None and box.y0 >= legend.get_window_extent().y1 for box in boxes[:-1])
 
 
 def test_a_figure_of_nothing_says_so() -> None:

@@ -32,6 +32,17 @@ def test_boards_of_every_size_are_drawn(size: int, count: int) -> None:
     assert len(figure.axes) == count
 
 
+@pytest.mark.parametrize("count", [1, 4])
+def test_no_line_of_text_is_cut_off(count: int) -> None:
+    board = Board("a title\nof two lines", [0] * 361, even(19))
+    figure = draw_boards([board] * count, note="a note\nof two lines")
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        box = axes.get_tightbbox()
+        assert box is not None
+        assert box.y0 > 0 and box.y1 < figure.bbox.y1 and box.x0 > 0 and box.x1 < figure.bbox.x1
+
+
 def test_the_best_moves_have_their_percentages_where_they_stand() -> None:
     chances = [0.0] * 10
     chances[1], chances[5], chances[9] = 0.5, 0.25, 0.2501  # above, at the right, a pass

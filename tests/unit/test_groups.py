@@ -41,6 +41,24 @@ def test_the_model_names_groups_before_what_follows_from_it(tmp_path: Path) -> N
     assert [group.name for group in groups] == ["model=resnet18", "model=lenet5"]
 
 
+def test_a_name_leaves_out_what_its_group_lacks(tmp_path: Path) -> None:
+    groups = grouped(
+        [
+            record(tmp_path, 1, seed=1),
+            record(tmp_path, 2, seed=2),
+            record(tmp_path, 3, data__epoch_size=500, seed=1),
+            record(tmp_path, 4, data__epoch_size=900, seed=2),
+            record(tmp_path, 5, name="lenet5-digits"),
+        ]
+    )
+    assert [group.name for group in groups] == [
+        "model=resnet18",
+        "data.epoch_size=500, model=resnet18",
+        "data.epoch_size=900, model=resnet18",
+        "model=lenet5",
+    ]
+
+
 def test_as_many_settings_name_a_group_as_are_needed(tmp_path: Path) -> None:
     grid = [(lr, size) for lr in (0.1, 0.2) for size in (32, 64)]
     records = [record(tmp_path, n, optimizer__lr=lr, batch_size=size) for n, (lr, size) in enumerate(grid)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import hashlib
 import json
@@ -267,6 +268,37 @@ def test_max_minutes_adds_no_validation_where_there_is_one(monkeypatch: pytest.M
     assert reason(events) == "max_minutes"
     assert all(record.step % 5 == 0 for record in records(events, "val"))
     assert run.state.step % 5
+
+
+@pytest.mark.parametrize("stop_at", ["1st", "3st", "1ep", "50%", "7st"])  # between validations and at one
+def test_a_run_stopped_at_a_length_and_taken_up_equals_the_unbroken_one(stop_at: str) -> None:
+    whole, first = bench(network(dropout=0.5), ema=0.9), bench(network(dropout=0.5), ema=0.9, stop_at=stop_at)
+    straight, begun = whole.run(), first.run()
+    stop = {"1st": 1, "3st": 3, "1ep": 5, "50%": 5, "7st": 7}[stop_at]
+    assert (reason(begun), first.state.step) == ("stop_at", stop)
+    assert isinstance(begun[-2], Save)  # and no validation that the unbroken run does not have
+    second = bench(network(dropout=0.5), ema=0.9)
+    second.state.load_state_dict(copy.deepcopy(first.state.state_dict()))
+    ended = second.run()
+    assert reason(ended) == reason(straight) == "done"
+    told = [dataclasses.replace(one, timing={}, stats=None) for one in records([*begun, *ended])]
+    assert told == [dataclasses.replace(one, timing={}, stats=None) for one in records(straight)]
+    scores = [(one.step, one.scalars) for one in records([*begun, *ended], "val")]
+    assert scores == [(one.step, one.scalars) for one in records(straight, "val")]
+    assert second.digest == whole.digest
+
+
+def test_a_run_that_is_past_its_stop_makes_no_step() -> None:
+    first, second = bench(stop_at="4st"), bench(stop_at="3st")
+    first.run()
+    second.state.load_state_dict(first.state.state_dict())
+    events = second.run()
+    assert (reason(events), second.state.step) == ("stop_at", 4)
+    assert not records(events)
+
+
+def test_a_stop_behind_the_end_is_none() -> None:
+    assert reason(bench(stop_at="3ep").run()) == reason(bench(stop_at="2ep").run()) == "done"
 
 
 def test_the_first_loss_that_is_not_finite_stops_with_step_rate_and_samples() -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +129,14 @@ def test_without_seeds_the_items_say_it(tmp_path: Path) -> None:
 def test_of_another_metric_it_is_a_share_of_it(tmp_path: Path) -> None:
     (one,) = seeds(tmp_path, [80.0], name="perplexity")
     assert tolerance_of(one, [], items=100).value == pytest.approx(0.8)
+
+
+def test_a_run_that_is_not_there_is_told_before_torch_is_imported(tmp_path: Path) -> None:
+    words = ["reproduce", "latest", f"runs={tmp_path}"]
+    code = f"import sys; from dlcourse.cli import main; print(main({words!r}), 'torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
+    assert done.stdout.splitlines()[-1] == "2 False"
+    assert f"there are no runs in {tmp_path}" in done.stderr
 
 
 BEFORE = {

@@ -101,7 +101,7 @@ def test_one_run_by_hand(tmp_path: Path) -> None:
         "m on d m-d/1",
         "The model m was trained on d (100 items to train, 100 to validate, 100 to test) with adamw",
         "with adamw (learning rate 0.001)",
-        "for 2 epochs (20 steps of 32 samples), which took 1 min 0 s.",
+        "for 2 epochs (20 steps of 32 samples, 640 in all), which took 1 min 0 s.",
         "best validation accuracy (0.6000) was kept. On the test split its accuracy is 0.7500 (95 % interval",
         f"accuracy 0.6000 0.7500 [{low:.4f}, {high:.4f}]",
         "class recall F1 cat 0.5000 0.6667 dog 1.0000 0.8000",
@@ -370,7 +370,42 @@ def test_pages_go_to_the_run_or_beside_all_runs(tmp_path: Path, capsys: pytest.C
     [path] = (tmp_path / "reports").iterdir()
     assert f"wrote {path} of 2 runs" in capsys.readouterr().out
     text = Tree(path.read_text(encoding="utf-8")).text
-    assert "2 runs with seeds 1, 2" in text and re.search(r"Not counted, .* repetitions: m-d/[23]\.", text)
+    assert "2 runs with seeds 1, 2" in text and re.search(r"Not counted, .* repetitions: m-d/3\.", text)
+
+
+def test_of_runs_that_repeat_each_other_the_named_one_is_kept_then_an_intact_one_then_the_oldest(
+    tmp_path: Path,
+) -> None:
+    runs = f"runs={tmp_path}"
+    for day, (seed, state) in enumerate([(1, "done"), (1, "interrupted"), (2, "failed"), (2, "done"), (2, "done")]):
+        run_folder(tmp_path, f"m-d/2026-01-0{day + 1}_00-00-00-000000", seed=seed, state=state)
+    assert main(["m-d/2026-01-02_00-00-00-000000", "seeds=true", runs]) == 0
+    [path] = (tmp_path / "reports").iterdir()
+    left_out = re.search(r"Not counted, .* repetitions: (.*?)\. ", Tree(path.read_text(encoding="utf-8")).text)
+    assert left_out is not None
+    assert re.findall(r"2026-01-0(\d)", left_out[1]) == ["5", "3", "1"]
+
+
+def test_epochs_are_rounded_and_the_samples_of_all_steps_are_counted(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
+    record = replace(record_of(folder), step=3350, epoch=8.2512)
+    assert "for 8.3 epochs (3,350 steps of 32 samples, 107,200 in all)" in Tree(report([record], lang="en")).text
+    assert "共 8.3 轮（3,350 步，每步 32 个样本，总计 107,200 个）" in Tree(report([record], lang="zh")).text
+
+
+def test_a_run_that_started_from_another_says_so(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, "m-d/1", settings={"init.pretrained.run": "lm-texts/7", "init.bias.smoothing": 1.0})
+    assert "It started from weights of lm-texts/7." in page(folder).text
+    assert "初始权重取自运行 lm-texts/7。" in page(folder, lang="zh").text
+    assert "It started from" not in page(run_folder(tmp_path, "m-d/2")).text
+
+
+def test_a_mean_curve_that_ends_before_its_longest_run_says_so(tmp_path: Path) -> None:
+    long = make_run(tmp_path, "m-d/1", val=[{"accuracy": one / 10} for one in (5, 6, 7)])
+    short = make_run(tmp_path, "m-d/2", settings={"seed": 2})
+    assert "to step 20, where the shortest run ends" in page(long, short).text
+    single = make_run(tmp_path, "m-d/3", settings={"seed": 3}, val=[{"accuracy": 0.5}])
+    assert "runs of a single point left out: 1" in page(long, single).text
 
 
 def test_torch_is_not_imported(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_metrics_in_any_form_of_json_read_alike(
 ) -> None:
     monkeypatch.setattr(json, "dumps", partial(json.dumps, separators=separators))
     numbers = {"accuracy": 0.5, 'odd "split": "val"': 1.0}
-    folder = make_run(runs, NAME, val=[{"accuracy": 0.9}, numbers], test=numbers)
+    folder = make_run(runs, NAME, val=[{"accuracy": 0.9}, numbers], test=numbers, state="interrupted")
     folder.metrics.write_text(folder.metrics.read_text().rstrip() + end)
     found = read(folder, runs)
     assert (found.step, found.val, found.test) == (20, {"accuracy": 0.9}, numbers)
@@ -181,6 +181,35 @@ def test_a_damaged_file_is_named(runs: Path, name: str, text: str, reason: str) 
     assert told.value.path == folder.path / name
     assert reason in told.value.reason
     assert "\n" not in str(told.value)
+
+
+def test_a_run_that_is_done_is_damaged_if_its_numbers_were_cut_off(runs: Path) -> None:
+    folder = make_run(runs, NAME)
+    whole = folder.metrics.read_text()
+    *others, _ = whole.splitlines(keepends=True)
+    cases = {
+        whole[:-30]: "its last line is cut off, though the run is done",
+        whole[:-1]: "its last line is cut off, though the run is done",
+        "".join(others): "it ends before the test, though the run is done",
+        "": "it ends before the test, though the run is done",
+    }
+    for text, reason in cases.items():
+        folder.metrics.write_text(text)
+        write_json(folder.status, {"state": "done"})
+        with pytest.raises(DamagedRun) as told:
+            read(folder, runs)
+        assert (told.value.path, told.value.reason) == (folder.metrics, reason)
+        for state in ("running", "killed", "interrupted", "failed"):
+            write_json(folder.status, {"state": state})
+            assert not read(folder, runs).test or text == whole[:-1]
+    folder.metrics.unlink()
+    write_json(folder.status, {"state": "done"})
+    with pytest.raises(DamagedRun, match="ends before the test"):
+        read(folder, runs)
+
+
+def test_a_run_that_was_not_to_be_tested_is_whole_without_a_test(runs: Path) -> None:
+    assert read(make_run(runs, NAME, settings={"test": False}, test={}), runs).state == "done"
 
 
 def test_dates_and_nested_lists_of_a_config_are_text(runs: Path) -> None:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from run_folders import make_run, write_json
 
 from dlcourse.cli import main
+from dlcourse.config.overrides import parse
 from dlcourse.errors import UserError
 from dlcourse.folders import NoSuchRun, RunFolder, find_run, held
 from dlcourse.results import trash
@@ -102,6 +104,7 @@ def test_a_table_fits_its_terminal_and_says_what_it_left_out(
         (["shwo", "x"], "runs shwo: there is no such action; did you mean 'show'?"),
         (["runs=none"], "none: there are no runs here yet"),
         (["show", "resnet18"], "it names 2 runs"),
+        (["rename", "111111"], "name is missing; write dlcourse runs rename RUN NAME"),
         (["rename", "111111", "latest"], "this word has a meaning of its own"),
         (["rename", "111111", "333333"], "333333: it already names lenet5-mnist/"),
         (["rename", "111111", "resnet18"], "resnet18: it already names several runs"),
@@ -121,6 +124,18 @@ def test_bad_words_are_told_in_a_line(
     assert message in "\n".join(lines(capsys, *words, code=2))
 
 
+def test_seeds_are_a_column_where_they_differ_even_on_a_small_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed in (1, 2):
+        wide = {f"model.wide_{name}": f"{name}{seed}" * 8 for name in "abcd"}
+        make_run(tmp_path, f"resnet18-digits/{seed}", settings={"seed": seed, **wide})
+    monkeypatch.setenv("COLUMNS", "90")
+    told = lines(capsys, f"runs={tmp_path}")
+    assert "seed" in told[1].split()
+    assert told[-1].startswith("too wide for this terminal: model.wide_")
+
+
 def test_damaged_runs_are_named_beside_the_rest(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (runs / FIRST / "config.yaml").write_text("{")
     assert main(["runs", "format=csv"]) == 0
@@ -134,6 +149,13 @@ def test_show_tells_settings_numbers_files_and_the_end(runs: Path, capsys: pytes
     for wanted in (FIRST, "done, exit code 0", "1m15s, 10 steps", "dlcourse train model=resnet18", "optimizer.lr"):
         assert wanted in text
     assert "metrics.jsonl" in text
+    words = ["model=resnet18", "run='runs/a/b'", "note='a b'", "tag='1'", "texts='a,b'", "data.root='it\\'s'"]
+    (runs / FIRST / "overrides.txt").write_text("\n".join(words))
+    (command,) = [line for line in lines(capsys, "show", "111111") if line.startswith("command")]
+    shown = shlex.split(command)[3:]
+    assert shown[:5] == ["model=resnet18", "run=runs/a/b", "note=a b", "tag='1'", "texts='a,b'"]
+    assert "run=runs/a/b 'note=a b'" in command
+    assert [parse(word).value() for word in shown] == [parse(word).value() for word in words]
     assert "go on with dlcourse train resume=lenet5-mnist" in "\n".join(lines(capsys, "show", "333333"))
 
 
@@ -144,7 +166,11 @@ def test_a_name_with_spaces_and_chinese_letters_stays_with_the_run(
     lines(capsys, "tag", "第一 次", "good", "slow")
     assert lines(capsys, "tag", "第一 次", "-slow", "first")[-1] == f"{FIRST}: first good"
     assert find_run("第一 次", runs=runs).path == runs / FIRST
-    assert lines(capsys, "where=tags==good", "columns=name,tags", "format=csv")[1] == "第一 次,first good"
+    asked = ("where=tags==good", "columns=name,title,tags")
+    assert lines(capsys, *asked, "format=csv")[1] == f"{FIRST},第一 次,first good"
+    assert lines(capsys, *asked)[2].split() == ["第一", "次", "第一", "次", "first", "good"]
+    told = json.loads("\n".join(lines(capsys, "format=json")))
+    assert {row["name"]: row["title"] for row in told} == {FIRST: "第一 次", SECOND: "", THIRD: ""}
     lines(capsys, "rename", "第一 次", "第一 次")
     assert "already names" in lines(capsys, "rename", "222222", "第一 次", code=2)[0]
     lines(capsys, "rename", "第一 次", "")
@@ -196,13 +222,21 @@ def test_a_run_in_training_or_elsewhere_is_not_thrown_away(
 
 
 def test_prune_throws_away_what_never_reached_a_validation(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert lines(capsys, "prune", "dry=true")[-1].startswith("1 run without a validation would be moved to the trash")
+    *_, row, last = lines(capsys, "prune", "dry=true")
+    assert row.split()[0] == THIRD and row.endswith("kB")
+    assert last.startswith("1 run without a validation would be moved to the trash: ")
+    assert lines(capsys, "prune", "dry=true", "where=model==resnet18")[0].startswith("0 runs")
     assert (runs / THIRD).is_dir()
     with held(RunFolder(runs / THIRD)):
         write_json(runs / THIRD / "status.json", {"state": "running"})
         assert lines(capsys, "prune")[-1].startswith("0 runs")
-    lines(capsys, "prune")
+    assert lines(capsys, "prune")[-1].startswith("1 run without a validation was moved")
     assert not (runs / THIRD).exists()
+    for number in range(25):
+        make_run(runs, f"a-b/{number}", val=[], state="failed")
+    told = lines(capsys, "prune", "dry=true")
+    assert (len(told), told[-2]) == (2 + 20 + 2, "and 5 more")
+    assert lines(capsys, "prune")[-1].startswith("25 runs without a validation were moved")
     assert (runs / FIRST).is_dir()
 
 
@@ -212,9 +246,10 @@ def test_prune_drops_all_checkpoints_but_the_best_of_runs_that_are_done(
     for name in (FIRST, SECOND, THIRD):
         for checkpoint in ("last.pt", "previous.pt", *(["best.pt"] if name != SECOND else [])):
             (runs / name / "checkpoints" / checkpoint).write_bytes(b"x" * 100_000)
-    assert lines(capsys, "prune", "checkpoints=true", "dry=true") == [
-        "0.2 MB would be freed: 2 checkpoints that no test used"
-    ]
+    *_, row, last = lines(capsys, "prune", "checkpoints=true", "dry=true")
+    assert row.split() == [FIRST, "0.2", "MB"]
+    assert last.startswith("0.2 MB would be freed: 2 checkpoints that no test used; runs that are not done keep theirs")
+    assert "0 checkpoints" in lines(capsys, "prune", "checkpoints=true", "dry=true", "where=model==lenet5")[-1]
     assert len(list(runs.rglob("*.pt"))) == 8
     lines(capsys, "prune", "checkpoints=true")
     kept = {name: len(list((runs / name / "checkpoints").iterdir())) for name in (FIRST, SECOND, THIRD)}
@@ -223,8 +258,16 @@ def test_prune_drops_all_checkpoints_but_the_best_of_runs_that_are_done(
 
 def test_the_trash_is_emptied_only_when_asked(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines(capsys, "rm", "111111")
-    assert "1 run in the trash" in lines(capsys, "prune", "trash=true", "dry=true")[0]
+    *_, row, last = lines(capsys, "prune", "trash=true", "dry=true")
+    assert (row.split()[0], row[-2:]) == (FIRST, "kB")
+    assert "1 run in the trash" in last
+    assert "0 runs" in lines(capsys, "prune", "trash=true", "where=accuracy>0.85")[-1]
     assert len(trash.thrown(runs=runs)) == 1
+    assert lines(capsys, "restore", "latest", code=2)[0].startswith("dlcourse: latest: there is no such run in")
+    assert "latest" not in lines(capsys, "restore", "nosuch", code=2)[0]
+    lines(capsys, "rm", "222222")
+    lines(capsys, "prune", "trash=true", "where=accuracy>=0.8")
+    assert [folder.path.name[-6:] for folder in trash.thrown(runs=runs)] == ["222222"]
     lines(capsys, "prune", "trash=true")
     assert not (runs / ".trash").exists()
     assert "0 runs in the trash" in lines(capsys, "prune", "trash=true")[0]

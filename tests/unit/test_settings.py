@@ -50,6 +50,7 @@ def test_settings_are_read_beside_the_groups() -> None:
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
+        ({"stop_at": "soon"}, "stop_at must be a length above 0 such as 2ep, 500st or 30%, not 'soon'"),
         ({"epochs": "ten"}, "epochs must be a whole number, not 'ten'"),
         ({"epochs": 1.0}, "epochs must be a whole number, not 1.0"),
         ({"epochs": True}, "epochs must be a whole number, not true"),

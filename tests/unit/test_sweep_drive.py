@@ -20,7 +20,7 @@ from dlcourse.cli import main
 from dlcourse.folders import all_runs
 from dlcourse.sweep import trial
 from dlcourse.sweep.drive import home
-from dlcourse.sweep.journal import NAME
+from dlcourse.sweep.journal import NAME, Ended
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and locks")
 FAKE = Path(__file__).parents[1] / "fake_training.py"
@@ -119,6 +119,24 @@ def test_a_failing_trial_is_noted_and_the_others_go_on(capsys: pytest.CaptureFix
     assert len(lives()) == count
 
 
+def failed(folder: Path, said: str) -> Ended | None:
+    """How a sweep finds a trial that failed and said this."""
+    one = trial.Trial(0, 1, (), folder, folder / "run", folder / "000.out")
+    one.path.mkdir(exist_ok=True)
+    one.err.write_text(said)
+    status = {"state": "failed", "exit_code": 1, "seconds": 3.7}
+    (one.path / "status.json").write_text(json.dumps(status))
+    return one.settled()
+
+
+def test_what_a_failed_trial_says_first_and_how_long_it_worked_are_noted(tmp_path: Path) -> None:
+    told = "a warning\ndlcourse: the loss is nan at step 3\ndlcourse: its batch held the train samples 5, 7\n"
+    assert failed(tmp_path, told) == Ended(1, 3.7, problem="the loss is nan at step 3")
+    assert failed(tmp_path, f"dlcourse: resumed\nepoch 1\n{told}") == Ended(1, 3.7, problem="the loss is nan at step 3")
+    assert failed(tmp_path, "Traceback\n  File x\nKeyError: 5\n") == Ended(1, 3.7, problem="KeyError: 5")
+    assert failed(tmp_path, "") == Ended(1, 3.7, problem="it said nothing")
+
+
 def test_retry_goes_on_with_what_failed() -> None:
     assert sweep("optimizer.lr=9,0.01") == 1
     folder = Path("runs/resnet18-digits/lr-000-seed1")
@@ -193,8 +211,9 @@ def test_a_signal_stops_a_training_that_outlived_an_earlier_sweep_too() -> None:
     assert second.stdout is not None
     wait(lambda: "still runs" in second.stdout.readline())  # type: ignore[union-attr]
     second.send_signal(signal.SIGTERM)
-    second.communicate(timeout=20)
+    out, _ = second.communicate(timeout=20)
     assert second.returncode == 143
+    assert "stopping 1 trial, which saves first (Ctrl-C again kills it)" in out
     assert any(" saved " in line for line in lives())
 
 

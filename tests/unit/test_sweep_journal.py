@@ -40,8 +40,8 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
     journal = look(path, head=HEAD)
     assert tuple(journal.arms) == ARMS
     assert journal.began == {(0, 1): 77}
-    assert journal.ended[1, 1] == FAILED
-    assert repr(journal.ended[0, 1]) == repr(DONE)  # nan is not equal to itself
+    assert journal.ended[1, 1, 0] == FAILED
+    assert repr(journal.ended[0, 1, 0]) == repr(DONE)  # nan is not equal to itself
 
 
 @settings(max_examples=40)
