@@ -14,6 +14,7 @@ from dlcourse.results.record import read_record
 TINY = ("model=resnet18", "data=digits", "model.width=2", "max_steps=4", "batch_size=64", "runtime.threads=1")
 
 
+@pytest.mark.slow
 def test_two_folds_of_digits_are_trained_and_told_as_one_group(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -65,6 +65,7 @@ def test_a_run_stops_where_it_is_told_and_goes_on_as_if_it_had_not(capsys: pytes
     assert same(straight, broken)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals and locks")
 def test_the_arm_that_comes_to_the_end_is_what_it_would_have_been_alone(capsys: pytest.CaptureFixture[str]) -> None:
     words = ("optimizer.lr=0.0001,0.03", "halving=2", "rungs=4st", "name=tiny")
