@@ -94,18 +94,12 @@ def settle(argv: Sequence[str]) -> tuple[sweep_arguments.Arguments, Space]:
 
 def run(plan: Plan, journal: Journal, *, argv: Sequence[str]) -> int:
     """Do what is missing and say what came of it; gives the exit code."""
-    from dlcourse.sweep.drive import Drive
     from dlcourse.sweep.outcome import failures
-    from dlcourse.sweep.stop import listening
 
     count = len(plan.foreseen(journal))
     print(f"{plan.name}: {count} folds, {len(plan.shares)} at once; {journal.path}", flush=True)
-    with listening() as stop:
-        Drive(plan, journal, stop, say=lambda line: print(line, flush=True)).run()
-    if stop.number is not None:
-        print(f"stopped by {stop.number.name}; go on with:\n  dlcourse train {shlex.join(argv)}")
-        return stop.exit_code
-    print()
+    if stopped := sweep.carry_out(plan, journal, again=f"dlcourse train {shlex.join(argv)}"):
+        return stopped
     failed = list(failures(plan, journal))
     for line in told(plan, journal, missing=len(failed)):
         print(line)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dlcourse.commands.arguments import read, slots_of
+from dlcourse.commands.nouns import counted
 from dlcourse.commands.sweep_arguments import PURPOSE, Arguments, faults, misfits
 from dlcourse.errors import ConfigError
 
@@ -169,9 +170,7 @@ def check_new_arms(plan: Plan, journal: Journal) -> None:
 
 def run(plan: Plan, journal: Journal, *, argv: Sequence[str]) -> int:
     """Do what is missing and say what came of it; gives the exit code."""
-    from dlcourse.sweep.drive import Drive
     from dlcourse.sweep.outcome import failures, lines
-    from dlcourse.sweep.stop import listening
 
     arms, seeds, jobs = len(plan.foreseen(journal)), len(plan.seeds), len(plan.shares)
     many = f"up to {plan.limit} arms" if plan.search.by_scores else counted(arms, "arm")
@@ -180,12 +179,8 @@ def run(plan: Plan, journal: Journal, *, argv: Sequence[str]) -> int:
         sizes = plan.halving.sizes([arms])
         steps = [f"{size} to {plan.halving.called(rung)}" for rung, size in enumerate(sizes)]
         print(f"halving: {', '.join(steps)}", flush=True)
-    with listening() as stop:
-        Drive(plan, journal, stop, say=lambda line: print(line, flush=True)).run()
-    if stop.number is not None:
-        print(f"stopped by {stop.number.name}; go on with:\n  dlcourse sweep {shlex.join(argv)}")
-        return stop.exit_code
-    print()
+    if stopped := carry_out(plan, journal, again=f"dlcourse sweep {shlex.join(argv)}"):
+        return stopped
     for line in lines(plan, journal):
         print(line)
     failed = list(failures(plan, journal))
@@ -196,6 +191,15 @@ def run(plan: Plan, journal: Journal, *, argv: Sequence[str]) -> int:
     return int(bool(failed))
 
 
-def counted(count: int, noun: str) -> str:
-    """A number with its noun: 1 arm, 2 arms."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def carry_out(plan: Plan, journal: Journal, *, again: str) -> int:
+    """Do what is missing; 0, or the exit code of the signal that stopped it, once `again` was told to go on with."""
+    from dlcourse.sweep.drive import Drive
+    from dlcourse.sweep.stop import listening
+
+    with listening() as stop:
+        Drive(plan, journal, stop, say=lambda line: print(line, flush=True)).run()
+    if stop.number is None:
+        print()
+        return 0
+    print(f"stopped by {stop.number.name}; go on with:\n  {again}")
+    return stop.exit_code

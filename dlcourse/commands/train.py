@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlcourse.commands import kfold
+from dlcourse.commands.nouns import counted
 from dlcourse.config.compose import Where, run_hydra
 from dlcourse.config.overrides import Resume, resume_request
 from dlcourse.errors import ConfigError
@@ -200,11 +201,6 @@ def best_validation(folder: RunFolder, step: int) -> dict[str, float]:
     """The numbers of the validation at `step`, as metrics.jsonl has them."""
     records = [record for record in folder.records() if record.get("split") == "val" and record.get("step") == step]
     return records[-1]["scalars"] if records else {}
-
-
-def counted(count: int | str, noun: str) -> str:
-    """A number with its noun: 1 thread, 2 threads."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def number(value: float | None) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
+from dlcourse.pages.templates import template
 from dlcourse.pages.terminal import NO_CAPTUM, caution, extent, flatness, largest_nats, left_out, percent
 from dlcourse.run.reading import SHARE, Reading
 from dlcourse.tasks.faithfulness import TITLES, Report
@@ -53,17 +52,12 @@ def page(readings: Sequence[Reading], *, run: str, report: Report | None, notes:
         report: the run's deletion test, if there was one.
         notes: sentences for its head, such as how the probabilities were made.
     """
-    # What a name ends in decides nothing: everything is escaped.
-    loader = PackageLoader("dlcourse.pages", ".")
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
     largest = largest_nats(readings)
     numbered = list(enumerate(readings, 1))
     explained = [
         (number, reading, list(rows(reading, largest=largest))) for number, reading in numbered if reading.explained
     ]
-    return environment.get_template("page.html.j2").render(
+    return template("page.html.j2").render(
         run=run,
         explained=explained,
         others=[(number, reading) for number, reading in numbered if not reading.explained],

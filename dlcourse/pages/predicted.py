@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcourse.errors import RunError
-from dlcourse.results.predictions import MOST_BYTES
+from dlcourse.results.predictions import check_size
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -91,14 +91,6 @@ def read_predicted(path: Path) -> Predicted | None:
         raise DamagedPredictions(path, fault)
     order = index.argsort(kind="stable")
     return Predicted(index[order].astype(np.int64), label[order].astype(np.int64), scores[order].astype(np.float64))
-
-
-def check_size(path: Path) -> None:
-    """Raise ValueError if an archive unpacks to more than a test split takes."""
-    with zipfile.ZipFile(path) as archive:
-        size = sum(member.file_size for member in archive.infolist())
-    if size > MOST_BYTES:
-        raise ValueError(f"it holds {size:,} bytes")
 
 
 def misfit(index: NDArray[np.generic], label: NDArray[np.generic], scores: NDArray[np.generic]) -> str:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import dlcourse
 from dlcourse.folders import RunFolder
@@ -15,6 +12,7 @@ from dlcourse.pages.predicted import DamagedPredictions, read_predicted, same_it
 from dlcourse.pages.report_classes import Named
 from dlcourse.pages.report_words import Language, metric_name, phrases
 from dlcourse.pages.shown import Sheet, Words, lasting, number, plain
+from dlcourse.pages.templates import template
 from dlcourse.results.caveats import SOURCE
 from dlcourse.results.record import RunRecord
 
@@ -50,47 +48,36 @@ def report(records: Sequence[RunRecord], *, lang: Language, again: Sequence[RunR
     samples = leavings.samples(first.path, words=words)
     notices += [words["damaged"].format(path=path.name) for path in (*pictures.damaged, *samples.damaged)]
     items = report_numbers.items_of(first)
-    return (
-        environment()
-        .get_template("report.html.j2")
-        .render(
-            w=words,
-            version=dlcourse.__version__,
-            heading=words["heading"].format(model=first.choices.get("model", "–"), data=first.choices.get("data", "–")),
-            names=[record.title or record.name for record in records],
-            seeds=words["many_runs"].format(count=len(records), seeds=seeds(records, words=words)) if several else "",
-            began=f"{first.began:%Y-%m-%d}",
-            notices=notices,
-            summary=summary(records, interval, items=items, words=words, lang=lang),
-            numbers=numbers(records, interval, words=words, lang=lang),
-            finer=report_numbers.finer(records, classes=bool(classes), words=words, lang=lang),
-            curves=report_numbers.learning_curves(records, words=words, lang=lang),
-            bands=report_numbers.bands(records, words=words),
-            matrix=matrix,
-            confusions=report_classes.confusions(found, classes, words=words) if found and matrix is None else None,
-            ranking=charts,
-            ranking_note=ranking_note,
-            mistakes=report_classes.mistakes(found, classes, words=words) if found else None,
-            shown_of=first.title or first.name,
-            several=several,
-            images=pictures.images,
-            conclusion=leavings.conclusion(first.path),
-            samples=samples.samples,
-            games=leavings.games(first.path, words=words),
-            settings=report_settings.settings(first, words=words, several=several),
-            data=report_settings.data(first, words=words, items=items),
-            environment=report_settings.environment(first, words=words),
-            commands=report_settings.commands(records),
-            reproduce=[report_settings.reproduce(record) for record in records],
-        )
+    return template("report.html.j2").render(
+        w=words,
+        version=dlcourse.__version__,
+        heading=words["heading"].format(model=first.choices.get("model", "–"), data=first.choices.get("data", "–")),
+        names=[record.title or record.name for record in records],
+        seeds=words["many_runs"].format(count=len(records), seeds=seeds(records, words=words)) if several else "",
+        began=f"{first.began:%Y-%m-%d}",
+        notices=notices,
+        summary=summary(records, interval, items=items, words=words, lang=lang),
+        numbers=numbers(records, interval, words=words, lang=lang),
+        finer=report_numbers.finer(records, classes=bool(classes), words=words, lang=lang),
+        curves=report_numbers.learning_curves(records, words=words, lang=lang),
+        bands=report_numbers.bands(records, words=words),
+        matrix=matrix,
+        confusions=report_classes.confusions(found, classes, words=words) if found and matrix is None else None,
+        ranking=charts,
+        ranking_note=ranking_note,
+        mistakes=report_classes.mistakes(found, classes, words=words) if found else None,
+        shown_of=first.title or first.name,
+        several=several,
+        images=pictures.images,
+        conclusion=leavings.conclusion(first.path),
+        samples=samples.samples,
+        games=leavings.games(first.path, words=words),
+        settings=report_settings.settings(first, words=words, several=several),
+        data=report_settings.data(first, words=words, items=items),
+        environment=report_settings.environment(first, words=words),
+        commands=report_settings.commands(records),
+        reproduce=[report_settings.reproduce(record) for record in records],
     )
-
-
-@cache
-def environment() -> Environment:
-    """A reader of templates that escapes everything and knows every name it meets."""
-    loader = PackageLoader("dlcourse.pages", ".")
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 
 
 def predictions(records: Sequence[RunRecord], *, words: Words) -> tuple[list[Named], list[str]]:

@@ -72,10 +72,15 @@ def arrays(path: Path, stamp: int) -> tuple[NDArray[np.int64], NDArray[np.int64]
     Raises:
         ValueError: it unpacks to more than a test split takes, and whatever numpy raises of a damaged file.
     """
+    check_size(path)
+    with np.load(path, allow_pickle=False) as held:
+        taken = held["prediction"] if "prediction" in held else np.asarray(held["scores"]).argmax(axis=1)
+        return np.asarray(held["label"]), np.asarray(held["index"]), np.asarray(taken)
+
+
+def check_size(path: Path) -> None:
+    """Raise ValueError if an archive unpacks to more than a test split takes."""
     with zipfile.ZipFile(path) as archive:
         size = sum(member.file_size for member in archive.infolist())
     if size > MOST_BYTES:
         raise ValueError(f"it holds {size:,} bytes")
-    with np.load(path, allow_pickle=False) as held:
-        taken = held["prediction"] if "prediction" in held else np.asarray(held["scores"]).argmax(axis=1)
-        return np.asarray(held["label"]), np.asarray(held["index"]), np.asarray(taken)

@@ -148,6 +148,6 @@ def test_no_bytes_raise_anything_else(junk: bytes, place: int, cut: bool) -> Non
 def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "predictions.npz", **good())
     size = sum(member.file_size for member in zipfile.ZipFile(path).infolist())
-    monkeypatch.setattr("dlcourse.pages.predicted.MOST_BYTES", size - 1)
+    monkeypatch.setattr("dlcourse.results.predictions.MOST_BYTES", size - 1)
     with pytest.raises(DamagedPredictions, match="it holds"):
         read_predicted(path)
