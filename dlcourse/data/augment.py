@@ -1,4 +1,4 @@
-"""Random crop, flip and cutout for whole uint8 batches, the same on CPU and CUDA.
+"""Random crop, flip and cutout for whole uint8 batches, the same on CPU and CUDA; smaller images for a faster start.
 
 Crop and flip follow torchvision's RandomCrop and RandomHorizontalFlip; alternating flip follows Jordan 2024
 (arXiv:2404.00498, section 3.6), cutout DeVries & Taylor 2017 (arXiv:1708.04552). Random numbers are hashes, not a
@@ -17,6 +17,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from dlcourse.data.base import Draw, mix
 
@@ -39,11 +40,13 @@ class Augmentation:
         crop_padding: Black pixels added on every side before a window of the old size is cut at random; 0 is off.
         flip: Whether half of the images are mirrored left to right; alternating mirrors each in every other epoch.
         cutout: Side in pixels of a square that is blanked around a random centre; 0 is off.
+        sizes: Side in pixels to which images are scaled in epoch 0, 1 and so on; later epochs have them whole.
     """
 
     crop_padding: int = 0
     flip: Flip = False
     cutout: int = 0
+    sizes: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.crop_padding < 0:
@@ -52,13 +55,19 @@ class Augmentation:
             raise ValueError(f"flip must be true, false or {ALTERNATING}, not {self.flip!r}")
         if self.cutout < 0:
             raise ValueError(f"cutout must be 0 or more pixels, not {self.cutout}")
+        if self.sizes and min(self.sizes) < 1:
+            raise ValueError(f"sizes must be 1 or more pixels each, not {list(self.sizes)}")
+
+    def size(self, epoch: int) -> int | None:
+        """Side in pixels to which images are scaled in this epoch; None leaves them as they are."""
+        return self.sizes[epoch] if epoch < len(self.sizes) else None
 
 
 NO_AUGMENTATION = Augmentation()
 
 
 def augment(images: Tensor, indices: Tensor, *, augmentation: Augmentation, draw: Draw, fill: Tensor) -> Tensor:
-    """The images as training sees them in this epoch.
+    """The images as training sees them in this epoch, but for their size.
 
     Args:
         images: uint8 [B, H, W, C], contiguous.
@@ -85,6 +94,13 @@ def augment(images: Tensor, indices: Tensor, *, augmentation: Augmentation, draw
         row, column = below(bits[_ROW], height), below(bits[_COLUMN], width)
         images = cut_out(images, row=row, column=column, size=size, fill=fill)
     return images
+
+
+def scaled(images: Tensor, *, size: int) -> Tensor:
+    """Float32 [B, C, size, size] of float32 [B, C, H, W], without the patterns that skipped pixels would leave."""
+    if images.shape[2:] == (size, size):
+        return images
+    return interpolate(images, size=(size, size), mode="bilinear", antialias=True)
 
 
 def random_bits(indices: Tensor, *, draw: Draw, count: int) -> Tensor:

@@ -100,6 +100,7 @@ class CIFAR10(Cifar):
         crop_padding: Black pixels added on every side before a random crop of the old size; 0 is off.
         flip: Whether half of the training images are mirrored left to right; alternating: each in every other epoch.
         cutout: Side in pixels of a square that is blanked in each training image; 0 is off.
+        sizes: Sides in pixels to which the first training epochs scale the images, one an epoch; [] scales none.
     """
 
     folder_name = "cifar-10-batches-bin"
@@ -126,6 +127,7 @@ class CIFAR10(Cifar):
         crop_padding: int = 4,
         flip: Flip = True,
         cutout: int = 0,
+        sizes: Sequence[int] = (),
     ) -> None:
         super().__init__(
             root=root,
@@ -136,6 +138,7 @@ class CIFAR10(Cifar):
             crop_padding=crop_padding,
             flip=flip,
             cutout=cutout,
+            sizes=sizes,
         )
 
 
@@ -151,6 +154,7 @@ class CIFAR100(Cifar):
         crop_padding: Black pixels added on every side before a random crop of the old size; 0 is off.
         flip: Whether half of the training images are mirrored left to right; alternating: each in every other epoch.
         cutout: Side in pixels of a square that is blanked in each training image; 0 is off.
+        sizes: Sides in pixels to which the first training epochs scale the images, one an epoch; [] scales none.
     """
 
     folder_name = "cifar-100-binary"
@@ -177,6 +181,7 @@ class CIFAR100(Cifar):
         crop_padding: int = 4,
         flip: Flip = True,
         cutout: int = 0,
+        sizes: Sequence[int] = (),
     ) -> None:
         super().__init__(
             root=root,
@@ -187,4 +192,5 @@ class CIFAR100(Cifar):
             crop_padding=crop_padding,
             flip=flip,
             cutout=cutout,
+            sizes=sizes,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -32,6 +32,7 @@ class Digits(ImageSet):
         crop_padding: Black pixels added on every side before a random crop of the old size; 0 is off.
         flip: Whether half of the training images are mirrored left to right; alternating: each in every other epoch.
         cutout: Side in pixels of a square that is blanked in each training image; 0 is off.
+        sizes: Sides in pixels to which the first training epochs scale the images, one an epoch; [] scales none.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Digits(ImageSet):
         crop_padding: int = 1,
         flip: Flip = False,
         cutout: int = 0,
+        sizes: Sequence[int] = (),
     ) -> None:
         super().__init__(
             val_fraction=val_fraction,
@@ -51,6 +53,7 @@ class Digits(ImageSet):
             crop_padding=crop_padding,
             flip=flip,
             cutout=cutout,
+            sizes=sizes,
         )
 
     def facts(self) -> Mapping[str, object]:

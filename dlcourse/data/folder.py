@@ -47,6 +47,7 @@ class ImageFolder(ImageSet):
         crop_padding: Black pixels added on every side before a random crop of the old size; null is size // 8.
         flip: Whether half of the training images are mirrored left to right; alternating: each in every other epoch.
         cutout: Side in pixels of a square that is blanked in each training image; 0 is off.
+        sizes: Sides in pixels to which the first training epochs scale the images, one an epoch; [] scales none.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class ImageFolder(ImageSet):
         crop_padding: int | None = None,
         flip: Flip = True,
         cutout: int = 0,
+        sizes: Sequence[int] = (),
     ) -> None:
         if not 1 <= size <= _MOST_SIDE:
             raise ValueError(f"size must be 1 to {_MOST_SIDE} pixels, not {size}")
@@ -77,6 +79,7 @@ class ImageFolder(ImageSet):
             crop_padding=size // 8 if crop_padding is None else crop_padding,
             flip=flip,
             cutout=cutout,
+            sizes=sizes,
         )
         self.root = checked_root(root)
         self.size = size

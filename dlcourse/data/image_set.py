@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -58,11 +58,12 @@ class ImageSet(DataSet):
         crop_padding: int,
         flip: Flip,
         cutout: int,
+        sizes: Sequence[int] = (),
     ) -> None:
         self.val_fraction = fraction(val_fraction, name="val_fraction")
         self.fold = read_fold(fold)
         self.split_seed = split_seed
-        self.augmentation = Augmentation(crop_padding=crop_padding, flip=flip, cutout=cutout)
+        self.augmentation = Augmentation(crop_padding=crop_padding, flip=flip, cutout=cutout, sizes=tuple(sizes))
 
     @abstractmethod
     def read(self) -> Parts:
@@ -110,6 +111,7 @@ class RootedImageSet(ImageSet):
         crop_padding: int,
         flip: Flip,
         cutout: int,
+        sizes: Sequence[int] = (),
     ) -> None:
         super().__init__(
             val_fraction=val_fraction,
@@ -118,6 +120,7 @@ class RootedImageSet(ImageSet):
             crop_padding=crop_padding,
             flip=flip,
             cutout=cutout,
+            sizes=sizes,
         )
         self.root = checked_root(root)
         self.download = download

@@ -10,7 +10,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from dlcourse.data.augment import NO_AUGMENTATION, Augmentation, augment
+from dlcourse.data.augment import NO_AUGMENTATION, Augmentation, augment, scaled
 from dlcourse.data.base import Draw, Split
 
 
@@ -72,7 +72,10 @@ class ImageSplit(Split[ImageBatch]):
         pixels = self._gather(indices)
         if draw is not None:
             pixels = augment(pixels, indices, augmentation=self.augmentation, draw=draw, fill=self._fill)
-        return ImageBatch(self._normalise(pixels), self.labels.index_select(0, indices), indices)
+        images = self._normalise(pixels)
+        if draw is not None and (size := self.augmentation.size(draw.epoch)):
+            images = scaled(images, size=size).contiguous(memory_format=self.memory_format)
+        return ImageBatch(images, self.labels.index_select(0, indices), indices)
 
     def pixels(self, indices: Tensor) -> Tensor:
         """The original images at `indices` for people to look at: uint8 [B, H, W, C] on the CPU."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -79,6 +79,7 @@ class MNIST(Idx):
         crop_padding: Black pixels added on every side before a random crop of the old size; 0 is off.
         flip: Whether half of the training images are mirrored left to right; alternating: each in every other epoch.
         cutout: Side in pixels of a square that is blanked in each training image; 0 is off.
+        sizes: Sides in pixels to which the first training epochs scale the images, one an epoch; [] scales none.
     """
 
     folder_names = ("MNIST/raw", "MNIST", "mnist")
@@ -103,6 +104,7 @@ class MNIST(Idx):
         crop_padding: int = 2,
         flip: Flip = False,
         cutout: int = 0,
+        sizes: Sequence[int] = (),
     ) -> None:
         super().__init__(
             root=root,
@@ -113,6 +115,7 @@ class MNIST(Idx):
             crop_padding=crop_padding,
             flip=flip,
             cutout=cutout,
+            sizes=sizes,
         )
 
 
@@ -128,6 +131,7 @@ class FashionMNIST(Idx):
         crop_padding: Black pixels added on every side before a random crop of the old size; 0 is off.
         flip: Whether half of the training images are mirrored left to right; alternating: each in every other epoch.
         cutout: Side in pixels of a square that is blanked in each training image; 0 is off.
+        sizes: Sides in pixels to which the first training epochs scale the images, one an epoch; [] scales none.
     """
 
     folder_names = ("FashionMNIST/raw", "FashionMNIST", "fashion-mnist")
@@ -163,6 +167,7 @@ class FashionMNIST(Idx):
         crop_padding: int = 2,
         flip: Flip = True,
         cutout: int = 0,
+        sizes: Sequence[int] = (),
     ) -> None:
         super().__init__(
             root=root,
@@ -173,4 +178,5 @@ class FashionMNIST(Idx):
             crop_padding=crop_padding,
             flip=flip,
             cutout=cutout,
+            sizes=sizes,
         )

@@ -149,6 +149,8 @@ def test_negative_sizes_are_refused_by_name() -> None:
         Augmentation(cutout=-2)
     with pytest.raises(ValueError, match=r"^flip must be true, false or alternating, not 'random'"):
         Augmentation(flip="random")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"^sizes must be 1 or more pixels each, not \[16, 0\]"):
+        Augmentation(sizes=(16, 0))
 
 
 def mirrored(count: int, *, augmentation: Augmentation, draw: Draw) -> torch.Tensor:

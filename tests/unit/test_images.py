@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from dlcourse.data.augment import Augmentation
+from dlcourse.data.augment import Augmentation, scaled
 from dlcourse.data.base import Draw
 from dlcourse.data.image_set import ImageSet, Labelled, Parts, channel_statistics, check_labels
 from dlcourse.data.images import ImageSplit
@@ -67,6 +68,31 @@ def test_cutout_is_zero_once_normalised_up_to_half_a_grey_level() -> None:
     data = replace(split(), augmentation=Augmentation(cutout=20))
     images = data.fetch(torch.arange(20), draw=Draw(0, 0)).images
     assert float((images.abs() * torch.tensor(data.std).view(3, 1, 1)).max()) <= 0.5001
+
+
+def test_the_first_epochs_have_the_sizes_that_were_named_and_later_ones_the_images_whole() -> None:
+    data = replace(split(), augmentation=Augmentation(sizes=(3, 5)))
+    indices = torch.arange(4)
+    shapes = [data.fetch(indices, draw=Draw(1, epoch)).images.shape[2:] for epoch in range(3)]
+    assert shapes == [(3, 3), (5, 5), (7, 6)]
+    assert data.fetch(indices).images.shape[2:] == (7, 6)
+
+
+def test_a_smaller_image_has_the_pixels_of_pillows_antialiased_bilinear_filter() -> None:
+    # Pillow rounds to whole grey levels.
+    data = replace(split(), augmentation=Augmentation(sizes=(4,)))
+    seen = data.fetch(torch.tensor([7]), draw=Draw(1, 0)).images[0].permute(1, 2, 0)
+    grey = seen * torch.tensor(data.std) + torch.tensor(data.mean)
+    expected = Image.fromarray(data.images[7].numpy()).resize((4, 4), Image.Resampling.BILINEAR)
+    torch.testing.assert_close(grey, torch.from_numpy(np.array(expected)).float(), rtol=0, atol=1.01)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 7])
+def test_a_constant_image_stays_constant_at_every_size_in_both_layouts(size: int) -> None:
+    image = torch.full((2, 3, 7, 7), 1.5)
+    for layout in (torch.contiguous_format, torch.channels_last):
+        smaller = scaled(image.contiguous(memory_format=layout), size=size)
+        torch.testing.assert_close(smaller, torch.full((2, 3, size, size), 1.5))
 
 
 def test_pixels_are_the_original_images() -> None:
