@@ -35,20 +35,33 @@ complete -o default -F _dlcourse dlcourse
 """
 SCRIPTS: dict[str, str] = {
     "bash": f'# to use it: eval "$(dlcourse completion bash)"\n{BASH}',
-    "zsh": f"""\
+    "zsh": """\
 # to use it: eval "$(dlcourse completion zsh)"
-autoload -Uz compinit bashcompinit
-compinit
-bashcompinit
-{BASH}""",
+(( $+functions[compdef] )) || { autoload -Uz compinit && compinit; }
+_dlcourse() {
+    emulate -L zsh
+    local line="${(j: :)words[1,CURRENT-1]} $QIPREFIX$IPREFIX$PREFIX"
+    local -a found=("${(@f)$(COMP_LINE="$line" COMP_POINT="${#line}" ${~${(Q)words[1]}} -sc query=zsh 2>/dev/null)}")
+    if [[ -n $found ]]; then
+        compadd -S '' -- "${(@M)found:#*[=.]}"
+        compadd -- "${(@)found:#*[=.]}"
+    else
+        compset -P '*='
+        _files
+    fi
+}
+compdef _dlcourse dlcourse
+""",
     "fish": """\
 # to use it: dlcourse completion fish | source
 function __dlcourse
     set -lx COMP_LINE (commandline -cp)
     set -lx COMP_POINT (string length -- $COMP_LINE)
-    dlcourse -sc query=fish 2>/dev/null
+    set -l program (string replace -r '^~/' "$HOME/" -- (commandline -opc)[1])
+    set -g __dlcourse_found ($program -sc query=fish 2>/dev/null | string match -v '')
+    test -n "$__dlcourse_found"
 end
-complete -c dlcourse -a '(__dlcourse)'
+complete -c dlcourse -n __dlcourse -f -a '$__dlcourse_found'
 """,
 }
 

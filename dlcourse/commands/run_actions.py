@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dlcourse.commands.arguments import argument, read
-from dlcourse.commands.train import quoted
 from dlcourse.errors import ConfigError
 from dlcourse.files import read_json
 from dlcourse.folders import RunFolder, find_run
 from dlcourse.results import notes, trash
 from dlcourse.results.columns import duration
+from dlcourse.results.command_line import command_line
 from dlcourse.results.fields import shown
 from dlcourse.results.record import RunRecord, name_in, read_record
 from dlcourse.results.render import printable, render
@@ -68,7 +68,7 @@ def told(record: RunRecord) -> Iterator[str]:
     if finer := sum("/" in name for name in record.test):
         yield f"and {finer} numbers of single classes: dlcourse eval run={record.name}"
     yield ""
-    settings = [(name, shown(value)) for name, value in record.settings.items()]
+    settings = [(name, shown(value)) for name, value in record.own.items()]
     yield from render(("setting", "value"), settings, format="table").splitlines()
     yield ""
     files = [(path.name, megabytes(trash.size(path))) for path in sorted(record.path.iterdir())]
@@ -93,21 +93,7 @@ def command_of(folder: RunFolder) -> str:
         words = (folder.path / "overrides.txt").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return ""
-    return " ".join(["dlcourse train", *(quoted(unquoted(word)) for word in words)])
-
-
-def unquoted(word: str) -> str:
-    """An override without the quotes of Hydra's grammar, where it says the same without: `run='a b'` as `run=a b`."""
-    key, _, value = word.partition("=")
-    if value[:1] not in ("'", '"') or value[:1] != value[-1:]:
-        return word
-    from dlcourse.config.overrides import parse
-
-    try:
-        told, plain = parse(word).value(), parse(f"{key}={value[1:-1]}").value()
-    except ConfigError:
-        return word
-    return f"{key}={value[1:-1]}" if isinstance(plain, str) and plain == told else word
+    return command_line(words)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from typing import Any
 from dlcourse.config.settings import GROUPS
 from dlcourse.errors import ConfigError
 from dlcourse.files import read_json
-from dlcourse.pages.shown import Sheet, Words, plain, quoted
+from dlcourse.pages.shown import Sheet, Words, plain
+from dlcourse.results.command_line import command_line, quoted
 from dlcourse.results.groups import FOLD
 from dlcourse.results.record import MECHANICS, RunRecord
 
@@ -22,7 +23,7 @@ BY_HAND = ("model", "data")  # options without which there is no run, so that no
 
 def settings(record: RunRecord, *, words: Words, several: bool = False) -> list[Sheet]:
     """What differs from the defaults, then everything, which is folded; of `several` folds this one is left out."""
-    values = {name: value for name, value in record.settings.items() if name not in record.choices}
+    values = {name: value for name, value in record.own.items() if name not in record.choices}
     everything = [[name, plain(value)] for name, value in (*record.choices.items(), *values.items())]
     title = words["all_settings"].format(count=len(everything))
     columns = [words["setting"], words["value"]]
@@ -112,7 +113,7 @@ def starts(record: RunRecord) -> list[str]:
 def command(record: RunRecord) -> str | None:
     """The command line that started the run; None if it does not say."""
     words = overrides(record)
-    return None if words is None else " ".join(["dlcourse train", *map(quoted, words)])
+    return None if words is None else command_line(words)
 
 
 def reproduce(record: RunRecord) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -70,8 +68,3 @@ def lasting(seconds: float, *, words: Words) -> str:
 def plain(value: object) -> str:
     """A setting's value as a config file writes it."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-
-
-def quoted(text: str) -> str:
-    """`text` as a shell takes it; letters of any language need no quotes."""
-    return shlex.quote(text) if not text or re.search(r"[^\w@%+=:,./-]", text) else text

@@ -14,15 +14,16 @@ from typing import Any, cast
 from dlcourse import __version__
 from dlcourse.files import read_json, write_text
 from dlcourse.folders import MARK, RunFolder, all_runs
-from dlcourse.results.record import DamagedRun, RunRecord, now, read_files, reason_of
+from dlcourse.results.record import DamagedRun, RunRecord, completed, now, read_files, reason_of
 
 INDEX = ".index.json"
-FORM = f"2 {__version__}"  # of the index; another version may read run folders otherwise
+FORM = f"3 {__version__}"  # of the index; another version may read run folders otherwise
 SOURCES = (MARK, "status.json", "metrics.jsonl", "timing.jsonl", "data.json", "task.json", "notes.json")
 """The files that a record is read from."""
 KINDS: Mapping[str, type] = {
-    "name": str, "title": str, "tags": list, "choices": dict, "settings": dict, "state": str, "began": str,
-    "seconds": float, "step": int, "epoch": float, "decisive": list, "val": dict, "test": dict, "fingerprints": dict,
+    "name": str, "title": str, "tags": list, "choices": dict, "settings": dict, "targets": dict,
+    "state": str, "began": str, "seconds": float, "step": int, "epoch": float, "decisive": list, "val": dict,
+    "test": dict, "fingerprints": dict,
 }  # fmt: skip
 
 Stamp = list[list[int] | None]
@@ -62,7 +63,7 @@ def read_all(runs: Path) -> Listing:
             entry, record = _looked_at(folder, stamp, runs=runs)
         entries[name] = entry
         if record is not None:
-            records.append(now(record))
+            records.append(now(completed(record)))  # the index holds what files say, whatever options come later
         else:
             damaged.append(Damaged(Path(entry["path"]), entry["damaged"]))
     if entries != before:
@@ -143,7 +144,8 @@ def _keep(path: Path, entries: Mapping[str, object]) -> None:
 
 def to_plain(record: RunRecord) -> dict[str, object]:
     """The record as JSON holds it, without its path: the folder of runs may be moved."""
-    told = {item.name: getattr(record, item.name) for item in fields(record) if item.name != "path"}
+    told = {item.name: getattr(record, item.name) for item in fields(record) if item.name in KINDS}
+    told |= {"settings": record.own, "exit_code": record.exit_code}
     return {**told, "tags": list(record.tags), "decisive": list(record.decisive), "began": record.began.isoformat()}
 
 
@@ -157,7 +159,8 @@ def from_plain(told: Mapping[str, Any], *, path: Path) -> RunRecord:
         if not isinstance(told[name], kind):
             raise TypeError(f"{name} is no {kind.__name__}")
     numbers = [*told["val"].values(), *told["test"].values()]
-    words = [*told["tags"], *told["choices"].values(), *told["fingerprints"].values(), *told["decisive"]]
+    words = [*told["tags"], *told["decisive"]]
+    words += [word for name in ("choices", "targets", "fingerprints") for word in told[name].values()]
     if not all(isinstance(one, int | float) for one in numbers) or not all(isinstance(one, str) for one in words):
         raise TypeError("a value is not of its kind")
     name, direction = told["decisive"]

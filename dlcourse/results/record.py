@@ -14,13 +14,14 @@ from typing import Any, cast
 from dlcourse.errors import RunError
 from dlcourse.folders import STAMP, RunFolder, is_held
 from dlcourse.results.history import read_metrics
-from dlcourse.results.stored import plain_settings, read_config
+from dlcourse.results.later import missing
+from dlcourse.results.stored import plain_settings, read_config, targets_of
 from dlcourse.status import parse_moment, worked
 
 MECHANICS = frozenset({
     "allow_code", "checkpoint.every_minutes", "checkpoint.every_steps", "checkpoint.keep", "data.download", "data.root",
-    "data.workers", "log_every", "resume", "resume_anyway", "run", "runs", "stop_at", "task.judged", "task.samples",
-    "test",
+    "data.workers", "log_every", "resume", "resume_anyway", "run", "runs", "runtime.allocator", "stop_at",
+    "task.judged", "task.samples", "test",
 })  # fmt: skip
 """Settings that change no result, or say where things lie."""
 
@@ -37,7 +38,8 @@ class RunRecord:
         tags: words that its user put on it, in alphabetical order.
         choices: group -> option chosen, such as model -> resnet18; groups without one are left out.
         settings: dotted name -> value of every plain setting and list in config.yaml, `_target_`s apart, and the
-            choices of groups under the group's name.
+            choices of groups under the group's name; what came after the run has today's default.
+        targets: group -> the `_target_` that its option calls; groups that call nothing are left out.
         state: running, done, interrupted, failed, or killed (it says running, and no process is).
         exit_code: of the process that ended; None while there is none.
         began: when it was started first.
@@ -48,6 +50,7 @@ class RunRecord:
         val: numbers of the best validation; empty before the first.
         test: numbers of the test; empty if it was not tested.
         fingerprints: split -> SHA-256 of its data.
+        later: names of the settings that came after the run, of which its own file says nothing.
     """
 
     path: Path
@@ -56,6 +59,7 @@ class RunRecord:
     tags: tuple[str, ...]
     choices: Mapping[str, str]
     settings: Mapping[str, object]
+    targets: Mapping[str, str]
     state: str
     exit_code: int | None
     began: datetime
@@ -66,6 +70,12 @@ class RunRecord:
     val: Mapping[str, float]
     test: Mapping[str, float]
     fingerprints: Mapping[str, str]
+    later: frozenset[str] = frozenset()
+
+    @property
+    def own(self) -> dict[str, object]:
+        """The settings that its config.yaml says."""
+        return {name: value for name, value in self.settings.items() if name not in self.later}
 
 
 class DamagedRun(RunError):
@@ -90,11 +100,11 @@ def read_record(folder: RunFolder, *, runs: Path) -> RunRecord:
     Raises:
         DamagedRun: a file of it cannot be read or is not what it should be.
     """
-    return now(read_files(folder, runs=runs))
+    return now(completed(read_files(folder, runs=runs)))
 
 
 def read_files(folder: RunFolder, *, runs: Path) -> RunRecord:
-    """`read_record` as far as the files tell it: who is running may have been killed; see `now`.
+    """`read_record` as far as the files tell it; see `completed` and `now` for what they do not.
 
     Raises:
         DamagedRun: a file of it cannot be read or is not what it should be.
@@ -120,6 +130,7 @@ def read_files(folder: RunFolder, *, runs: Path) -> RunRecord:
         tags=tuple(sorted({tag for tag in tags if isinstance(tag, str)})),
         choices=choices,
         settings=settings,
+        targets=targets_of(config, choices=choices),
         state=_state(folder.status, status),
         exit_code=code if isinstance(code, int) else None,
         began=_began(folder, status),
@@ -135,6 +146,13 @@ def read_files(folder: RunFolder, *, runs: Path) -> RunRecord:
             if isinstance(entry, dict) and isinstance(entry.get("sha256"), str)
         },
     )
+
+
+def completed(record: RunRecord) -> RunRecord:
+    """The record with the settings that came after it, so that runs from before and after one can be compared."""
+    found = missing(record.settings, choices=record.choices, targets=record.targets)
+    later = {name: value for name, value in found.items() if name not in MECHANICS}
+    return replace(record, settings={**record.settings, **later}, later=frozenset(later)) if later else record
 
 
 def now(record: RunRecord) -> RunRecord:

@@ -8,6 +8,8 @@ from typing import Any, cast
 
 import yaml
 
+from dlcourse.config.tree import look_up
+
 MOST_BYTES, MOST_VALUES, MOST_DEPTH = 200_000, 10_000, 20  # ours has 2,000, 100 and 3
 CHOICES = "choices"  # the key of config.yaml under which the chosen options stand
 
@@ -85,6 +87,23 @@ def plain_settings(config: Mapping[str, Any], *, choices: Mapping[str, str]) -> 
         elif name.rpartition(".")[2] != "_target_":
             found[name] = plain(value)
     return {**found, **choices}
+
+
+def targets_of(config: Mapping[str, Any], *, choices: Mapping[str, str]) -> dict[str, str]:
+    """Group -> the `_target_` that its option calls; a group that calls nothing is left out.
+
+    Args:
+        config: as `read_config` gives it.
+        choices: likewise.
+    """
+    found = {group: look_up(config, f"{place_of(group)}._target_")[1] for group in choices}
+    return {group: target for group, target in found.items() if isinstance(target, str)}
+
+
+def place_of(group: str) -> str:
+    """Where in a config the option of a group stands: `init.svd` of `init@init.svd`."""
+    name, _, place = group.partition("@")
+    return place or name
 
 
 def plain(value: object) -> object:

@@ -11,6 +11,7 @@ from dlcourse.statistics import holm
 
 LEVEL = 0.05
 """A difference counts as more than chance below this p-value."""
+NOT_EQUAL = "that does not show that they are equal."
 LOWER = ("loss", "perplexity", "ece", "brier", "error", "nll", "bits")
 """Beginnings of the names of metrics whose lower values are better."""
 
@@ -126,48 +127,44 @@ def of_families(verdicts: Sequence[Verdict]) -> str:
 
 def over_seeds(verdict: Verdict) -> str:
     """Several runs on both sides."""
-    one, other = verdict.better
-    counts = "{} and {} runs".format(*ordered(verdict))
-    if verdict.decided:
-        return (
-            f"{one} has the {verdict.question.better} {verdict.question} than {other}, by {numbers(verdict)}, Welch's "
-            f"test, {counts}): more than seeds explain, on this data; nothing is said about other data or settings."
-        )
-    return (
-        f"No difference in {verdict.question} between {one} and {other} can be told from chance ({gap(verdict)}; "
-        f"{interval(verdict)}, {p_text(verdict)}, Welch's test, {counts}); that does not show that they are equal."
-    )
+    test = "Welch's test, {} and {} runs".format(*ordered(verdict))
+    decided = "more than seeds explain, on this data; nothing is said about other data or settings."
+    return between_arms(verdict, test=test, decided=decided, rest=NOT_EQUAL)
 
 
 def over_folds(verdict: Verdict) -> str:
     """The same folds on both sides."""
-    one, other = verdict.better
-    pairs = f"t test over {verdict.contrast.counts[0]} pairs of the same fold"
-    if verdict.decided:
-        return (
-            f"{one} has the {verdict.question.better} {verdict.question} than {other}, by {numbers(verdict)}, {pairs}"
-            "), more than the scatter of folds explains; nothing is said about other data, settings or seeds."
-        )
-    return (
-        f"No difference in {verdict.question} between {one} and {other} can be told from chance ({gap(verdict)}; "
-        f"{interval(verdict)}, {p_text(verdict)}, {pairs}); that does not show that they are equal."
-    )
+    test = f"t test over {verdict.contrast.counts[0]} pairs of the same fold"
+    decided = "more than the scatter of folds explains; nothing is said about other data, settings or seeds."
+    return between_arms(verdict, test=test, decided=decided, rest=NOT_EQUAL)
 
 
 def one_against_seeds(verdict: Verdict) -> str:
     """One run against several."""
     single = verdict.contrast.first if verdict.contrast.counts[0] == 1 else verdict.contrast.second
     rest = f"{single} is a single run, so this holds only if its seeds scatter as the other side's do: train more."
+    test = f"one run against {max(verdict.contrast.counts)}"
+    return between_arms(verdict, test=test, decided=f"more than seeds explain; {rest}", rest=rest)
+
+
+def between_arms(verdict: Verdict, *, test: str, decided: str, rest: str) -> str:
+    """A sentence over what the runs measured.
+
+    Args:
+        verdict: the difference.
+        test: how it was tested.
+        decided: what follows if it is more than chance.
+        rest: what must be added if it is not.
+    """
     one, other = verdict.better
-    several = max(verdict.contrast.counts)
+    told = f"{interval(verdict)}, {p_text(verdict)}, {test}"
     if verdict.decided:
-        return (
-            f"{one} has the {verdict.question.better} {verdict.question} than {other}, by {numbers(verdict)}, one run "
-            f"against {several}), more than seeds explain; {rest}"
-        )
+        size = plain(abs(verdict.contrast.difference))
+        better = f"{verdict.question.better} {verdict.question}"
+        return f"{one} has a {better} than {other}, by {size} ({told}), {decided}"
     return (
         f"No difference in {verdict.question} between {one} and {other} can be told from chance ({gap(verdict)}; "
-        f"{interval(verdict)}, {p_text(verdict)}, one run against {several}); {rest}"
+        f"{told}); {rest}"
     )
 
 
@@ -175,15 +172,16 @@ def over_items(verdict: Verdict) -> str:
     """One run each on the same test items."""
     one, other = verdict.better
     items = f"the {verdict.contrast.items:,} test items"
+    told = f"{interval(verdict)}, {p_text(verdict)}, McNemar's test"
     if verdict.decided:
         return (
-            f"On {items} this run of {one} is right more often than this run of {other}, by {numbers(verdict)}, "
-            "McNemar's test), more than the choice of the items explains; one run each says nothing about seeds, so "
-            "another seed may turn it round."
+            f"On {items} this run of {one} is right more often than this run of {other}, by "
+            f"{plain(abs(verdict.contrast.difference))} ({told}), more than the choice of the items explains; one run "
+            "each says nothing about seeds, so another seed may turn it round."
         )
     return (
         f"On {items} no difference between these runs of {one} and {other} can be told from chance ({gap(verdict)}; "
-        f"{interval(verdict)}, {p_text(verdict)}, McNemar's test); one run each says nothing about seeds."
+        f"{told}); one run each says nothing about seeds."
     )
 
 
@@ -200,7 +198,7 @@ def without_spread(verdict: Verdict) -> str:
     """Several runs that all measured the same."""
     one, other = verdict.better
     return (
-        f"{one} has the {verdict.question.better} {verdict.question} than {other} ({gap(verdict)}), but no run of "
+        f"{one} has a {verdict.question.better} {verdict.question} than {other} ({gap(verdict)}), but no run of "
         "either differs from the others of its group, so there is nothing to judge chance by: take more seeds, or more "
         "test data."
     )
@@ -250,11 +248,6 @@ def ordered(verdict: Verdict) -> tuple[int, int]:
     """How many measurements the better and the worse arm have."""
     counts = verdict.contrast.counts
     return counts if verdict.better[0] == verdict.contrast.first else (counts[1], counts[0])
-
-
-def numbers(verdict: Verdict) -> str:
-    """Size, interval and p-value, with a bracket that is still open."""
-    return f"{plain(abs(verdict.contrast.difference))} ({interval(verdict)}, {p_text(verdict)}"
 
 
 def gap(verdict: Verdict) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import shlex
 import statistics
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 from dlcourse.errors import RunError
+from dlcourse.results.command_line import command_line
 from dlcourse.results.comparison import Stratum, compare_groups
 from dlcourse.results.contrast import summarize
 from dlcourse.results.groups import Group
@@ -22,7 +22,7 @@ from dlcourse.sweep.journal import Arm, Journal
 from dlcourse.sweep.scores import merit, score, told
 
 SPLIT = "val"
-
+UNTESTED = "test=false"
 
 COLUMNS = ("", "runs", "mean", "sd", "low", "high", "arm")
 Row = tuple[str | float | int | None, ...]
@@ -56,8 +56,15 @@ def lines(plan: Plan, journal: Journal) -> Iterator[str]:
     if gone:
         yield f"{gone} runs that were trained are not in {plan.runs} any more and are left out"
     if groups and len({whole(arm.words) for arm in journal.arms}) > 1:
-        words = [*plan.space.flags, *plan.space.fixed, *whole(journal.arms[ranking(plan, journal)[0]].words)]
-        yield f"chosen on validation: dlcourse train {shlex.join(words)}"
+        yield from to_train(plan, whole(journal.arms[ranking(plan, journal)[0]].words))
+
+
+def to_train(plan: Plan, chosen: Sequence[str]) -> Iterator[str]:
+    """The command that trains what was chosen; a sweep that tested nothing kept the test for it."""
+    fixed = [word for word in plan.space.fixed if word.lower() != UNTESTED]
+    yield f"chosen on validation: {command_line([*plan.space.flags, *fixed, *chosen])}"
+    if len(fixed) < len(plan.space.fixed):
+        yield f"(without the {UNTESTED} of the sweep, so that the test is made now, once)"
 
 
 def rows(stratum: Stratum, own: Mapping[str, str]) -> Iterator[Row]:

@@ -39,7 +39,7 @@ def test_named_runs_are_compared_in_tables_curves_and_a_sentence(
     assert max(map(len, out.splitlines())) <= 80
     assert "A - B" in out
     assert "validation accuracy, 0.5 to 0.6 over 20 steps" in out
-    assert "optimizer.lr=0.1 has the higher test accuracy" in " ".join(out.split())
+    assert "optimizer.lr=0.1 has a higher test accuracy" in " ".join(out.split())
 
 
 def test_a_condition_chooses_and_settings_group(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:

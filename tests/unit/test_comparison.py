@@ -63,7 +63,7 @@ def compared(records: Sequence[RunRecord], *, by: Sequence[str] = (), metric: st
 def test_clear_seeds_are_told_apart_and_few_seeds_are_owned_up_to(runs: Runs) -> None:
     found = compared([*runs.seeds([0.91, 0.92, 0.93], lr=0.1), *runs.seeds([0.71, 0.72, 0.73], lr=0.2)])
     assert found.sentences[0].startswith(
-        "optimizer.lr=0.1 has the higher test accuracy than optimizer.lr=0.2, by 0.2 (95 % interval +0.177 to +0.223"
+        "optimizer.lr=0.1 has a higher test accuracy than optimizer.lr=0.2, by 0.2 (95 % interval +0.177 to +0.223"
     )
     assert "more than seeds explain" in found.sentences[0]
     assert "cannot go below 0.1 with so few" in said(found)
@@ -82,7 +82,7 @@ def test_overlapping_seeds_are_not_called_equal(runs: Runs) -> None:
 def test_lower_is_better_where_it_is(runs: Runs) -> None:
     one = [runs.one(numbers={"perplexity": 100.0 + s}, seed=s, best=("perplexity", "min")) for s in (1, 2, 3)]
     other = [runs.one(numbers={"perplexity": 50.0 + s}, seed=s, lr=1.0, best=("perplexity", "min")) for s in (1, 2, 3)]
-    assert compared([*one, *other]).sentences[0].startswith("optimizer.lr=1.0 has the lower test perplexity than")
+    assert compared([*one, *other]).sentences[0].startswith("optimizer.lr=1.0 has a lower test perplexity than")
 
 
 def test_pairs_are_told_when_they_say_something_else_and_do_not_decide(runs: Runs) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -106,6 +109,17 @@ def test_an_unknown_shell_is_refused(capsys: pytest.CaptureFixture[str]) -> None
     assert "shell must be bash, zsh or fish, not 'tcsh'" in capsys.readouterr().err
 
 
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(dlcourse.__file__).parents[1])}
+
+
+def installed(folder: Path) -> Path:
+    """The program as a shell finds it."""
+    program = folder / "dlcourse"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m dlcourse "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+    return program
+
+
 @pytest.mark.skipif(shutil.which("bash") is None or os.name == "nt", reason="no bash")
 @pytest.mark.parametrize(
     ("line", "cut", "whole"),
@@ -120,9 +134,7 @@ def test_an_unknown_shell_is_refused(capsys: pytest.CaptureFixture[str]) -> None
 def test_bash_is_given_what_it_puts_in_place(
     tmp_path: Path, line: str, cut: list[str], whole: list[str] | None
 ) -> None:
-    program = tmp_path / "dlcourse"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m dlcourse "$@"\n', encoding="utf-8")
-    program.chmod(0o755)
+    program = installed(tmp_path)
     for breaks, expected in ((" =:", cut), (" ", whole or cut)):
         script = f"""
             eval "$("{program}" completion bash)"
@@ -130,6 +142,77 @@ def test_bash_is_given_what_it_puts_in_place(
             _dlcourse
             printf '%s\\n' "${{COMPREPLY[@]}}"
         """
-        environment = os.environ | {"PYTHONPATH": str(Path(dlcourse.__file__).parents[1])}
-        answer = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=True)
+        answer = subprocess.run(["bash", "-c", script], env=ENVIRONMENT, capture_output=True, text=True, check=True)
         assert answer.stdout.split() == expected
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="no fish")
+def test_fish_offers_words_and_files_only_where_there_are_none(tmp_path: Path) -> None:
+    program = installed(tmp_path)
+    (tmp_path / "model files").mkdir()
+    lines = {
+        f"{program} train mod": ["model.", "model="],
+        f"true; {program} train -m model=lenet5,r": ["model=lenet5,resnet18"],
+        f"{program} train 'run=a b' on_nonfinite=st": ["on_nonfinite=stop"],
+        f"{program} train data.root=mod": ["data.root=model files/"],
+    }
+    script = f"{program} completion fish | source\n" + "\n".join(f'complete -C "{line}"; echo end' for line in lines)
+    environment = ENVIRONMENT | {"HOME": str(tmp_path)}
+    answer = subprocess.run(
+        ["fish", "-c", script], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    found = [part.split("\n")[:-1] for part in answer.stdout.split("end\n")[:-1]]
+    assert dict(zip(lines, found, strict=True)) == lines
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None or os.name == "nt", reason="no zsh")
+def test_zsh_completes_what_was_typed(tmp_path: Path) -> None:
+    program = installed(tmp_path)
+    (tmp_path / "some files").mkdir()
+    lines = {
+        f"{program} train epo": f"{program} train epochs=",  # no space: the value follows
+        f"true; {program} train -m model=lenet5,r": f"true; {program} train -m model=lenet5,resnet18 ",
+        f"{program} train 'run=a b' on_nonfinite=st": f"{program} train 'run=a b' on_nonfinite=stop ",
+        f"{program} train data.root=some": rf"{program} train data.root=some\ files/",
+    }
+    setup = f"""
+        autoload -Uz compinit; compinit -u; eval "$({program} completion zsh)";
+        told() {{ print -r -- "$BUFFER" >> told; zle kill-buffer }}; zle -N told; bindkey '^X' told; print READ''Y
+    """
+    assert dict(zip(lines, typed(lines, folder=tmp_path, setup=" ".join(setup.split())), strict=True)) == lines
+
+
+def typed(lines: Iterable[str], *, folder: Path, setup: str) -> list[str]:
+    """What an interactive zsh in a folder makes of each line and a tab."""
+    import pty
+
+    own, other = pty.openpty()
+    environment = ENVIRONMENT | {"ZDOTDIR": str(folder), "TERM": "dumb", "PS1": "> "}
+    shell = subprocess.Popen(
+        ["zsh", "-f", "-i"], env=environment, cwd=folder, stdin=other, stdout=other, stderr=other,
+        start_new_session=True,
+    )  # fmt: skip
+    said = b""
+
+    def wait(holds: Callable[[], bool]) -> None:
+        nonlocal said
+        end = time.monotonic() + 60
+        while not holds():
+            assert time.monotonic() < end, said.decode(errors="replace")
+            if select.select([own], [], [], 0.05)[0]:
+                said += os.read(own, 65536)
+
+    told = folder / "told"
+    told.touch()
+    try:
+        os.write(own, f"{setup}\n".encode())
+        wait(lambda: b"READY" in said)
+        for number, line in enumerate(lines, start=1):
+            os.write(own, f"{line}\t\x18".encode())
+            wait(lambda: len(told.read_text().splitlines()) == number)  # noqa: B023  asked at once
+    finally:
+        shell.kill()
+        shell.wait()
+        os.close(own)
+        os.close(other)
+    return told.read_text().splitlines()

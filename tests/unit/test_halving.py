@@ -2,52 +2,36 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import random
 import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from faked_sweeps import BASE, begin, begun, done, fake, journal, lives, wait
 from hypothesis import given
 from hypothesis import strategies as st
 
-import dlcourse
 from dlcourse.cli import main
 from dlcourse.errors import ConfigError
-from dlcourse.sweep import trial
 from dlcourse.sweep.halving import Halving
 from dlcourse.sweep.rungs import Training, derived, said
 
 needs_signals = pytest.mark.skipif(os.name == "nt", reason="signals and locks")
-FAKE = Path(__file__).parents[1] / "fake_training.py"
-WORDS = ("model=resnet18", "data=digits", "max_steps=4", "name=lr", "halving=3", "rungs=1st,2st")
+WORDS = (*BASE, "name=lr", "halving=3", "rungs=1st,2st")
 RATES = ("0.5", "0.01", "0.1", "0.05", "0.3", "0.02", "0.2", "0.7", "0.6")
 NINE = f"optimizer.lr={','.join(RATES)}"
 
 
 @pytest.fixture(autouse=True)
 def faked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(trial, "PROGRAM", ("-S", "-E", str(FAKE)))
-    monkeypatch.setenv("FAKE_STEP", "0.005")
+    fake(monkeypatch, tmp_path, step=0.005)
 
 
 def sweep(*words: str) -> int:
     return main(["sweep", *WORDS, *words])
-
-
-def lives() -> list[str]:
-    return Path("runs/lives.txt").read_text().splitlines()
-
-
-def journal() -> list[dict[str, object]]:
-    return [json.loads(line) for line in Path("runs/sweeps/lr/journal.jsonl").read_text().splitlines()]
 
 
 def ended() -> list[tuple[object, object, object]]:
@@ -175,28 +159,12 @@ def test_if_all_fail_none_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
     assert "2 trials failed" in out
 
 
-def begin(*words: str, step: float) -> subprocess.Popen[str]:
-    """The sweep as a process of its own, with the trainings faked there too."""
-    program = (
-        "import sys; from dlcourse.sweep import trial; from dlcourse.cli import main\n"
-        f"trial.PROGRAM = {trial.PROGRAM!r}; sys.exit(main(['sweep', *sys.argv[1:]]))"
-    )
-    environment = {**os.environ, "PYTHONPATH": str(Path(dlcourse.__file__).parents[1]), "FAKE_STEP": str(step)}
-    return subprocess.Popen(
-        [sys.executable, "-c", program, *WORDS, *words],
-        env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-
-
 @needs_signals
 @pytest.mark.parametrize("number", [1, 2, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 10))])
 def test_killed_at_any_moment_it_does_only_what_is_missing(number: int) -> None:
     chance = random.Random(number)
-    process = begin(NINE, "jobs=2", step=0.02)
-    count, end = chance.randrange(1, 13), time.monotonic() + 30
-    while not Path("runs/lives.txt").exists() or sum(" from " in line for line in lives()) < count:
-        assert time.monotonic() < end
-        time.sleep(0.005)
+    process = begin(*WORDS, NINE, "jobs=2", step=0.02)
+    wait(begun(chance.randrange(1, 13)))
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert sweep(NINE, "jobs=2") == 0
@@ -205,7 +173,7 @@ def test_killed_at_any_moment_it_does_only_what_is_missing(number: int) -> None:
     ends = Counter(line for line in lives() if " from " not in line)
     # The two that outlived the sweep may be taken up where they stopped, to find that they are there.
     assert sum(ends.values()) <= 15
-    assert Counter(line.split()[0] for line in lives() if line.endswith(" done")) == {"lr-001-seed1": 1}
+    assert done() == {"lr-001-seed1": 1}
 
 
 @needs_signals

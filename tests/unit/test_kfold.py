@@ -9,38 +9,31 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from faked_sweeps import BASE, fake, journal, lives, place
 
 from dlcourse.cli import main
 from dlcourse.commands import kfold
 from dlcourse.commands.completion import complete
 from dlcourse.errors import UserError
-from dlcourse.sweep import folded, trial
+from dlcourse.sweep import folded
 from dlcourse.sweep.folded import Folded, whole
 from dlcourse.sweep.search import Tried
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and locks")
-FAKE = Path(__file__).parents[1] / "fake_training.py"
-BASE = ("model=resnet18", "data=digits", "max_steps=4")
 
 
 @pytest.fixture(autouse=True)
 def faked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     """No training and no reading; gives the words whose data would have been read."""
     read: list[str] = []
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(trial, "PROGRAM", ("-S", "-E", str(FAKE)))
+    fake(monkeypatch, tmp_path)
 
     def note(words: Sequence[str], job: object) -> int:
         read.append(" ".join(words))
         return 0
 
     monkeypatch.setattr(folded, "run_hydra", note)
-    monkeypatch.setenv("FAKE_STEP", "0.01")
     return read
-
-
-def lives() -> list[str]:
-    return Path("runs/lives.txt").read_text().splitlines()
 
 
 def problems(words: Sequence[str]) -> Sequence[str]:
@@ -74,8 +67,8 @@ def test_each_fold_is_an_ordinary_run_and_mean_and_spread_are_told(
 def test_the_same_command_does_what_is_missing_and_reads_no_data_first(faked: list[str]) -> None:
     words = ["train", *BASE, "kfold=2", "name=cv"]
     assert main(words) == 0
-    journal = Path("runs/sweeps/cv/journal.jsonl")
-    journal.write_text("".join(journal.read_text().splitlines(keepends=True)[:-1]))  # killed before the last line
+    lines = place("cv").read_text().splitlines(keepends=True)
+    place("cv").write_text("".join(lines[:-1]))  # killed before the last line
     before = len(lives())
     assert main(words) == 0
     assert len(lives()) == before
@@ -118,7 +111,7 @@ def test_a_sweep_trains_every_arm_on_every_fold_and_compares_in_pairs(capsys: py
 def test_random_arms_get_all_folds_and_halving_takes_none(capsys: pytest.CaptureFixture[str]) -> None:
     axis = "optimizer.lr=tag(log,interval(1e-3,1))"
     assert main(["sweep", *BASE, axis, "search=random", "trials=2", "kfold=2", "name=cv"]) == 0
-    arms = [json.loads(line)["words"] for line in Path("runs/sweeps/cv/journal.jsonl").read_text().splitlines()[1:5]]
+    arms = [line["words"] for line in journal("cv")[1:5]]
     assert [words[1] for words in arms] == ["data.fold=1/2", "data.fold=2/2"] * 2
     assert arms[0][0] == arms[1][0] != arms[2][0] == arms[3][0]
     assert main(["sweep", *BASE, axis, "search=random", "trials=4", "kfold=2", "halving=2", "name=other"]) == 2

@@ -26,6 +26,7 @@ from dlcourse.folders import RunFolder
 from dlcourse.pages import leavings
 from dlcourse.pages.chart import LARGEST, Line, draw
 from dlcourse.pages.report import report
+from dlcourse.pages.report_settings import command
 from dlcourse.pages.report_words import ENDINGS, METRICS, PHRASES, Language, metric_name, phrases
 from dlcourse.pages.shown import lasting, number
 from dlcourse.results.record import DamagedRun, RunRecord, read_record
@@ -111,6 +112,18 @@ def test_one_run_by_hand(tmp_path: Path) -> None:
         "dlcourse reproduce m-d/1",
     ):
         assert said in text, said
+
+
+def test_how_to_repeat_it_is_typed_into_a_shell_as_it_stands(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
+    words = ["model=m", "data.root='/a b'", "note='l\\'été'", 'name="a=b"', "data.file='诗 词.txt'", "texts='a,b'"]
+    (folder.path / "overrides.txt").write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
+    told = command(record_of(folder))
+    assert told == (
+        """dlcourse train model=m 'data.root=/a b' 'note=l'"'"'été' name=a=b """
+        """'data.file=诗 词.txt' 'texts='"'"'a,b'"'"''"""
+    )
+    assert told in page(folder).text
 
 
 def test_areas_of_the_curves_are_those_of_scikit_learn(tmp_path: Path) -> None:

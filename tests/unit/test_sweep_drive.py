@@ -5,73 +5,36 @@ from __future__ import annotations
 import json
 import os
 import random
+import shlex
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from faked_sweeps import BASE, begin, begun, done, fake, journal, lives, place, wait
 
-import dlcourse
 from dlcourse.cli import main
 from dlcourse.folders import all_runs
 from dlcourse.sweep import trial
-from dlcourse.sweep.drive import home
-from dlcourse.sweep.journal import NAME, Ended
+from dlcourse.sweep.journal import Ended
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and locks")
-FAKE = Path(__file__).parents[1] / "fake_training.py"
-BASE = ("model=resnet18", "data=digits", "max_steps=4", "name=lr")
+WORDS = (*BASE, "name=lr")
 
 
 @pytest.fixture(autouse=True)
 def faked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(trial, "PROGRAM", ("-S", "-E", str(FAKE)))
-    monkeypatch.setenv("FAKE_STEP", "0.01")
+    fake(monkeypatch, tmp_path)
 
 
 def sweep(*words: str) -> int:
-    return main(["sweep", *BASE, *words])
+    return main(["sweep", *WORDS, *words])
 
 
-def lives() -> list[str]:
-    return Path("runs/lives.txt").read_text().splitlines()
-
-
-def done() -> Counter[str]:
-    return Counter(line.split()[0] for line in lives() if line.endswith(" done"))
-
-
-def journal(name: str = "lr") -> list[dict[str, object]]:
-    return [json.loads(line) for line in (home(Path("runs"), name) / NAME).read_text().splitlines()]
-
-
-def begin(*words: str, step: float = 0.05) -> subprocess.Popen[str]:
-    """The sweep as a process of its own, with the trainings faked there too."""
-    program = (
-        "import sys; from dlcourse.sweep import trial; from dlcourse.cli import main\n"
-        f"trial.PROGRAM = {trial.PROGRAM!r}; sys.exit(main(['sweep', *sys.argv[1:]]))"
-    )
-    environment = {**os.environ, "PYTHONPATH": str(Path(dlcourse.__file__).parents[1]), "FAKE_STEP": str(step)}
-    return subprocess.Popen(
-        [sys.executable, "-c", program, *BASE, *words],
-        env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-
-
-def wait(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.005)
-
-
-def begun(count: int = 1) -> Callable[[], bool]:
-    return lambda: Path("runs/lives.txt").exists() and sum(" from " in line for line in lives()) >= count
+def begin_sweep(*words: str, step: float = 0.05) -> subprocess.Popen[str]:
+    return begin(*WORDS, *words, step=step)
 
 
 def test_every_arm_is_trained_with_every_seed_and_the_best_is_told(capsys: pytest.CaptureFixture[str]) -> None:
@@ -86,6 +49,15 @@ def test_every_arm_is_trained_with_every_seed_and_the_best_is_told(capsys: pytes
     assert "optimizer.lr=0.01" in out
     assert "chosen on validation: dlcourse train model=resnet18 data=digits max_steps=4 optimizer.lr=0.01" in out
     assert "runtime.threads=" in Path("runs/resnet18-digits/lr-000-seed1/overrides.txt").read_text()
+
+
+def test_a_sweep_without_tests_leaves_the_one_test_to_what_was_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["model=resnet18", "data=mnist", "max_steps=4", "data.root='/a b/数 据'"]
+    assert main(["sweep", *words, "optimizer.lr=0.1,0.01", "test=False"]) == 0
+    chosen, told = capsys.readouterr().out.splitlines()[-2:]
+    wanted = ["dlcourse", "train", *words[:3], "data.root=/a b/数 据", "optimizer.lr=0.01"]
+    assert shlex.split(chosen) == ["chosen", "on", "validation:", *wanted]
+    assert told == "(without the test=false of the sweep, so that the test is made now, once)"
 
 
 def test_the_same_command_again_trains_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -157,9 +129,9 @@ def test_killed_at_any_moment_it_loses_nothing_and_repeats_nothing(number: int) 
     words = ("optimizer.lr=0.1,0.01,0.03", "jobs=2")
     chance = random.Random(number)
     for _ in range(2):
-        process = begin(*words)
+        process = begin_sweep(*words)
         if chance.random() < 0.7:
-            wait((home(Path("runs"), "lr") / NAME).exists)
+            wait(place().exists)
         time.sleep(chance.random() * 0.4)
         process.kill()
         process.communicate()
@@ -171,7 +143,7 @@ def test_killed_at_any_moment_it_loses_nothing_and_repeats_nothing(number: int) 
 
 
 def test_a_training_that_outlived_its_sweep_is_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
-    process = begin("optimizer.lr=0.1", step=0.3)
+    process = begin_sweep("optimizer.lr=0.1", step=0.3)
     wait(begun())
     process.kill()
     process.communicate()
@@ -189,7 +161,7 @@ def test_a_training_that_outlived_its_sweep_is_waited_for(capsys: pytest.Capture
     ],
 )
 def test_a_signal_lets_every_training_save_and_says_how_to_go_on(number: signal.Signals, code: int) -> None:
-    process = begin("optimizer.lr=0.1,0.01,0.03", "jobs=2", step=0.2)
+    process = begin_sweep("optimizer.lr=0.1,0.01,0.03", "jobs=2", step=0.2)
     wait(begun(2))
     process.send_signal(number)
     out, _ = process.communicate(timeout=20)
@@ -203,11 +175,11 @@ def test_a_signal_lets_every_training_save_and_says_how_to_go_on(number: signal.
 
 
 def test_a_signal_stops_a_training_that_outlived_an_earlier_sweep_too() -> None:
-    first = begin("optimizer.lr=0.1", step=5)
+    first = begin_sweep("optimizer.lr=0.1", step=5)
     wait(begun())
     first.kill()
     first.communicate()
-    second = begin("optimizer.lr=0.1")
+    second = begin_sweep("optimizer.lr=0.1")
     assert second.stdout is not None
     wait(lambda: "still runs" in second.stdout.readline())  # type: ignore[union-attr]
     second.send_signal(signal.SIGTERM)
@@ -218,7 +190,7 @@ def test_a_signal_stops_a_training_that_outlived_an_earlier_sweep_too() -> None:
 
 
 def test_a_reader_that_has_seen_enough_stops_the_trainings_too() -> None:
-    process = begin("optimizer.lr=0.1,0.01,0.03", "jobs=2", step=0.1)
+    process = begin_sweep("optimizer.lr=0.1,0.01,0.03", "jobs=2", step=0.1)
     assert process.stdout is not None
     process.stdout.readline()
     process.stdout.close()
@@ -261,8 +233,8 @@ def test_a_metric_that_no_run_has_is_told_after_the_first_and_can_be_mended(
 def test_tpe_goes_on_after_a_kill_with_what_it_would_have_proposed() -> None:
     pytest.importorskip("optuna")
     words = ("optimizer.lr=tag(log,interval(1e-4,0.9))", "search=tpe", "trials=4")
-    assert main(["sweep", *BASE[:3], *words, "name=straight"]) == 0
-    process = begin(*words)
+    assert main(["sweep", *BASE, *words, "name=straight"]) == 0
+    process = begin_sweep(*words)
     wait(lambda: Path("runs/lives.txt").exists() and "lr-001-seed1 from 0" in lives())
     process.kill()
     process.communicate()

@@ -21,6 +21,7 @@ RECORD = RunRecord(
         "model": "resnet18", "optimizer.lr": 0.05, "optimizer.betas": [0.9, 0.999], "max_steps": None, "test": True,
         "seed": 1, "scheduler.warmup": "20%",
     },
+    targets={},
     state="done",
     exit_code=0,
     began=datetime(2026, 11, 22, 1, 2, 3, tzinfo=UTC),
