@@ -16,7 +16,7 @@ from dlcourse.training import checkpoint
 MAY_CHANGE = (
     "epochs", "max_steps", "max_minutes", "stop_at", "early_stop.patience", "early_stop.min_delta",
     "checkpoint.every_minutes", "checkpoint.every_steps", "checkpoint.keep", "log_every", "test", "runtime.device",
-    "runtime.threads",
+    "runtime.threads", "runtime.allocator",
 )  # fmt: skip
 ASIDE = ("resume", "runs", "resume_anyway", "allow_code")
 """Said for this command, not for the run."""

@@ -18,6 +18,7 @@ from dlcourse.metrics import ClassificationStats
 from dlcourse.tasks import figures
 from dlcourse.tasks.base import Task
 from dlcourse.tasks.mirrored import with_mirror_images
+from dlcourse.tasks.mixing import Mixing, partners
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,6 +51,9 @@ class Classification(Task[LabelledBatch, ClassificationStats]):
     Args:
         label_smoothing: the share of each label that is spread evenly over all classes, at least 0 and below 1.
         class_weights: one factor for the loss of each class, for classes of unequal size; null weighs all alike.
+        mixup: adds the images of a training batch in pairs, at shares drawn from Beta(mixup, mixup); 0 is off.
+        cutmix: pastes rectangles between them, their sizes drawn from Beta(cutmix, cutmix); 0 is off. With both on each
+            batch gets one of the two at random.
         mirror: whether the test also takes the mean over each image and its mirror image, in twice the time.
         classes: the names of the classes; filled from the data.
         num_classes: how many classes there are; filled from the data.
@@ -66,6 +70,8 @@ class Classification(Task[LabelledBatch, ClassificationStats]):
         *,
         label_smoothing: float = 0.0,
         class_weights: Sequence[float] | None = None,
+        mixup: float = 0.0,
+        cutmix: float = 0.0,
         mirror: bool = False,
         classes: Sequence[str] | None = None,
         num_classes: int | None = None,
@@ -85,6 +91,7 @@ class Classification(Task[LabelledBatch, ClassificationStats]):
                     f"class_weights must be finite, at least 0 and not all 0, not {[float(w) for w in class_weights]}"
                 )
         self.label_smoothing = label_smoothing
+        self.mixing = Mixing(mixup=mixup, cutmix=cutmix)
         self.mirror = mirror
         self.classes = tuple(classes) if classes is not None else None
         self._weights = None if class_weights is None else torch.tensor(class_weights, dtype=torch.float32)
@@ -93,10 +100,18 @@ class Classification(Task[LabelledBatch, ClassificationStats]):
         """Cross entropy with smoothing and weights, nats: the sum over the batch divided by its items.
 
         It is divided by the number of items even with class weights (torch divides by the sum of their weights),
-        so that the micro-batches of one step add up to the same gradient however it is cut.
+        so that the micro-batches of one step add up to the same gradient however it is cut. Of mixed images the loss
+        is the same mix of their own labels' and their partners'.
         """
-        logits: Tensor = model(*batch.inputs)
-        return self.cross_entropies(logits, batch.labels).mean()
+        if self.mixing == Mixing():
+            logits: Tensor = model(*batch.inputs)
+            return self.cross_entropies(logits, batch.labels).mean()
+        (images,) = batch.inputs
+        mixed, share = self.mixing.mix(images)
+        logits = model(mixed)
+        own = self.cross_entropies(logits, batch.labels)
+        others = self.cross_entropies(logits, partners(batch.labels))
+        return (share * own + (1 - share) * others).mean()
 
     def cross_entropies(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Float32 [B], nats, with smoothing and weights."""

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from dlcourse.data.base import mix
 from dlcourse.errors import ConfigError, NotAvailable
-from dlcourse.training import memory
+from dlcourse.training import allocator, memory
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -35,6 +35,8 @@ class Runtime:
         compile: compile the model's forward pass (worth its time on a GPU).
         deterministic: only algorithms that give the same bits twice; a CPU run gives them anyway.
         threads: CPU threads of one operation; auto is the number of physical cores.
+        allocator: keep holds on to freed main memory for the next step, which saves the kernel zeroing it anew, as far
+            as memory comes from glibc (Linux); system gives it back. auto keeps it on a CPU. No result depends on it.
     """
 
     device: str = "auto"
@@ -43,6 +45,7 @@ class Runtime:
     compile: bool = False
     deterministic: bool = False
     threads: Literal["auto"] | int = "auto"
+    allocator: Literal["auto", "keep", "system"] = "auto"
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
@@ -69,11 +72,23 @@ class Runtime:
         if channels_last == "auto":
             channels_last = convolutions
         threads = torch.get_num_threads() if self.threads == "auto" else self.threads
-        return replace(self, device=device, precision=precision, channels_last=channels_last, threads=threads)
+        kept = allocator.available() and (self.allocator == "keep" or (self.allocator == "auto" and device == "cpu"))
+        return replace(
+            self,
+            device=device,
+            precision=precision,
+            channels_last=channels_last,
+            threads=threads,
+            allocator="keep" if kept else "system",
+        )
 
     def apply(self) -> None:
-        """Set what holds for the whole process: threads and the choice of algorithms."""
+        """Set what holds for the whole process: threads, what becomes of freed memory, the choice of algorithms."""
         torch.set_num_threads(int(self.threads))
+        if self.allocator == "keep":
+            allocator.keep()
+        else:
+            allocator.system()
         if ":" in self.device:
             torch.cuda.set_device(self.place)  # the current device is the one whose generator is seeded
         if self.deterministic != torch.are_deterministic_algorithms_enabled():
@@ -122,6 +137,7 @@ class Runtime:
             NotAvailable: the device cannot do this precision for the model.
             ConfigError: the model does not fit the samples.
         """
+        allocator.trim()  # what reading the data left free in its threads' arenas is of no use to a step
         error = self._fault(model, loss)
         if error is None:
             return
@@ -169,11 +185,12 @@ class Runtime:
         return torch.cuda.mem_get_info(self.place)[0] + cached
 
     def restart_peak(self) -> None:
-        """Let `peak_memory` begin anew, where the system can; a GPU is given back what torch keeps for later."""
+        """Let `peak_memory` begin anew, where the system can; what is kept for later is given back."""
         if self.place.type == "cuda":
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats(self.place)
         else:
+            allocator.trim()
             memory.restart_peak()
 
     def wait(self) -> None:

@@ -43,7 +43,7 @@ def test_auto_is_bf16_and_channels_last_for_convolutions_where_the_device_has_it
 
 def test_what_the_user_says_stands(monkeypatch: pytest.MonkeyPatch, no_cuda: None) -> None:
     with_bf16(monkeypatch, True)
-    said = Runtime(device="cpu", precision="fp32", channels_last=True, threads=3)
+    said = Runtime(device="cpu", precision="fp32", channels_last=True, threads=3, allocator="system")
     assert said.settle(CONVOLUTION) == said
 
 

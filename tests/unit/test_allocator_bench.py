@@ -1,0 +1,39 @@
+"""What the benchmark of kept memory says is what its processes told; nothing here is timed."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
+bench = importlib.import_module("benchmarks.allocator")
+
+
+def test_rounds_alternate_and_each_arm_is_compared_with_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+
+    def told(pillar: object, allocator: str, *, quick: bool) -> object:
+        order.append(allocator)
+        keeps = allocator == "keep"
+        return bench.Cost(*((1.5, 0.0, 2.0, 110.0) if keeps else (3.0, 0.25, 5.0, 100.0)))
+
+    monkeypatch.setattr(bench, "in_its_own", told)
+    rows = bench.rows_of(bench.PILLARS[0], repetitions=2, quick=True)
+    assert order == ["keep", "system", "system", "keep"]
+    assert [row.cells()[1:4] for row in rows] == [
+        ("1.5 CPU s/step", "3 CPU s/step", "2.0x (2.0x to 2.0x)"),
+        ("0 CPU ms/step", "250 CPU ms/step", "-250.000 ms (-250.000 ms to -250.000 ms)"),
+        ("2 s/step", "5 s/step", "2.5x (2.5x to 2.5x)"),
+        ("110 MiB", "100 MiB", "1.100x (1.100x to 1.100x)"),
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pillar", bench.PILLARS, ids=lambda pillar: pillar.label)
+def test_every_pillar_trains(pillar: object) -> None:
+    found = bench.in_its_own(pillar, "keep", quick=True)
+    assert found.cpu > 0
+    assert found.peak > 50
