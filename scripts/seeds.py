@@ -21,8 +21,8 @@ from dlcourse.files import read_json, write_json
 from dlcourse.folders import RunFolder, find_run
 
 METRICS = (
-    "accuracy", "top5", "accuracy_8", "top5_8", "precision", "recall", "f1", "roc_auc", "ece", "ece_scaled", "loss",
-    "perplexity",
+    "accuracy", "accuracy_mirrored", "top5", "accuracy_8", "top5_8", "precision", "recall", "f1", "roc_auc", "ece",
+    "ece_scaled", "loss", "perplexity",
 )  # fmt: skip
 
 
@@ -60,7 +60,8 @@ def numbers_of(folder: RunFolder) -> dict[str, Any]:
     environment, status = read_json(folder.path / "environment.json"), folder.read_status()
     seconds = datetime.fromisoformat(status["changed"]) - datetime.fromisoformat(status["started"])
     words = (folder.path / "overrides.txt").read_text(encoding="utf-8").split("\n")
-    timing = [json.loads(line)["timing"] for line in folder.timing.read_text(encoding="utf-8").splitlines()]
+    timed = [json.loads(line) for line in folder.timing.read_text(encoding="utf-8").splitlines()]
+    timing = [line["timing"] for line in timed if line["split"] == "train"]
     return {
         "run": f"{folder.path.parent.name}/{folder.path.name}",
         "seed": yaml.safe_load(folder.config.read_text(encoding="utf-8"))["seed"],
@@ -71,10 +72,18 @@ def numbers_of(folder: RunFolder) -> dict[str, Any]:
         "threads": environment.get("threads"),
         "torch": environment.get("torch"),
         "minutes": round(seconds.total_seconds() / 60, 1),
+        "training_seconds": summed(timing, "seconds"),
+        "training_cpu_seconds": summed(timing, "cpu_seconds"),
         "peak_memory_bytes": max((one["peak_memory_bytes"] for one in timing if "peak_memory_bytes" in one), default=0),
         "val": {name: value for name, value in max(validations, key=worth, default={}).items() if name in METRICS},
         "test": {name: tested[-1]["scalars"][name] for name in METRICS if name in tested[-1]["scalars"]},
     }
+
+
+def summed(timing: Sequence[dict[str, float]], name: str) -> float | None:
+    """The sum over all records of training; None of a run whose records say nothing of it."""
+    values = [one[name] for one in timing if name in one]
+    return round(sum(values), 1) if values else None
 
 
 def portable(word: str) -> str:

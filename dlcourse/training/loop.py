@@ -20,6 +20,7 @@ from dlcourse.training.events import Event, Record, Save, Stopped, Tick
 from dlcourse.training.plan import Plan
 from dlcourse.training.runtime import Runtime
 from dlcourse.training.state import State
+from dlcourse.training.stopwatch import Stopwatch
 from dlcourse.training.validation import judge, show_again
 
 MOST_SKIPPED = 20  # non-finite steps in a row; past that the run is lost, not unlucky
@@ -54,7 +55,8 @@ def fit(
         return splits.train.epoch_batches(settings.batch_size, seed=settings.seed, epoch=epoch)
 
     state.model.train()
-    began = last_saved = last_record = time.monotonic()
+    began = last_saved = time.monotonic()
+    watch = Stopwatch()  # since the last record, validations apart
     fresh = False  # whether a step was made since the state was built or loaded
     skipped_in_a_row = 0
 
@@ -65,14 +67,14 @@ def fit(
         improved = not fresh and state.best[0] == state.step
         due = plan.is_validation_due(state.step) or (reason == "max_minutes" and not state.validations)
         if state.step and due and state.validated < state.step:
-            paused = time.monotonic()
+            pause = Stopwatch()
             stats = evaluate(task, state.judged, splits.val, settings.batch_size, runtime=runtime, requests=requests)
             if stats is not None:
-                record, shown = judge(task, state, stats, splits.val, plan=plan, runtime=runtime, since=paused)
+                record, shown = judge(task, state, stats, splits.val, plan=plan, runtime=runtime, since=pause)
                 improved = record.improved
                 yield record
                 yield from shown
-            last_record += time.monotonic() - paused
+            watch.leave_out(pause)
             reason = requests.stop or why_stop(state, plan, minutes=(time.monotonic() - began) / 60)
 
         due = fresh and (plan.is_checkpoint_due(state.step) or is_older(last_saved, settings.checkpoint.every_minutes))
@@ -100,13 +102,8 @@ def fit(
         check_losses(state, plan, batches_of)
         scalars = training_numbers(state, made, skipping=settings.on_nonfinite == "skip")
         state.losses.clear()
-        now = time.monotonic()
         steps = (state.step - 1) % settings.log_every + 1
-        timing = {
-            "samples_per_second": steps * len(indices) / max(now - last_record, 1e-9),
-            "peak_memory_bytes": float(runtime.peak_memory()),
-        }
-        last_record = now
+        timing = {**watch.lap(steps * len(indices)), "peak_memory_bytes": float(runtime.peak_memory())}
         yield Record(state.step, plan.epoch(state.step), "train", scalars, timing)
 
 

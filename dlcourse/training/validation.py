@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from typing import Any
 
 import torch
@@ -16,6 +15,7 @@ from dlcourse.training.events import Record, Shown
 from dlcourse.training.plan import Plan
 from dlcourse.training.runtime import Runtime
 from dlcourse.training.state import State
+from dlcourse.training.stopwatch import Stopwatch
 
 
 def judge(
@@ -26,7 +26,7 @@ def judge(
     *,
     plan: Plan,
     runtime: Runtime,
-    since: float,
+    since: Stopwatch,
 ) -> tuple[Record, list[Shown]]:
     """The record of a validation, which also enters the state's history and the schedule, and what is shown beside it.
 
@@ -37,9 +37,9 @@ def judge(
         val: the validation split.
         plan: how long the run is.
         runtime: where it computes.
-        since: `time.monotonic()` when the validation began.
+        since: made when the validation began.
     """
-    timing = {"seconds": time.monotonic() - since}
+    timing = {"seconds": since.seconds, "cpu_seconds": since.cpu_seconds}
     sketch = sketch_of(task, state, val, runtime=runtime)
     scalars = {**stats.summary(), **sketch.scalars}
     name, direction = task.best

@@ -20,8 +20,12 @@ def write_run(folder: Path, *, seed: int, accuracy: float, words: str = "epochs=
         for number, (split, value) in enumerate(parts, 1)
     ]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
-    timing = {"step": 5, "epoch": 1.0, "split": "train", "timing": {"peak_memory_bytes": 7.0}}
-    (folder / "timing.jsonl").write_text(json.dumps(timing) + "\n")
+    machine = {"peak_memory_bytes": 7.0, "seconds": 1.5, "cpu_seconds": 2.5}
+    timing = [
+        {"step": 5 * number, "epoch": 1.0, "split": split, "timing": machine}
+        for number, split in enumerate(("train", "val", "train"), 1)
+    ]
+    (folder / "timing.jsonl").write_text("".join(json.dumps(line) + "\n" for line in timing))
     (folder / "config.yaml").write_text(f"seed: {seed}\n")
     (folder / "overrides.txt").write_text(f"{words}\nseed={seed}\ndata.root=/a\n")
     (folder / "environment.json").write_text(json.dumps({"processor": "abacus", "threads": 1, "torch": "2.6"}))
@@ -39,6 +43,7 @@ def test_mean_and_spread_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[s
     first = kept["runs"][0]
     assert (first["seed"], first["minutes"], first["words"]) == (1, 3.0, ["epochs=1"])
     assert first["peak_memory_bytes"] == 7.0
+    assert (first["training_seconds"], first["training_cpu_seconds"]) == (3.0, 5.0)
 
 
 def test_other_experiments_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

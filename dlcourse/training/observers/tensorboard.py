@@ -15,6 +15,7 @@ from dlcourse.training.events import Event, Record, Shown
 
 EVENTS = "events.out.tfevents.*"
 PLAIN = frozenset({"lr", "grad_norm", "loss_scale", "skipped"})  # of training alone, so without `train/` before
+TIMING = ("samples_per_second", "peak_memory_bytes")  # of what the machine determines, what is drawn
 
 
 class TensorBoard:
@@ -78,8 +79,9 @@ class TensorBoard:
             tag = name if name in PLAIN else f"{record.split}/{name}"
             self._writer.add_scalar(tag, value, record.step)
         if record.split == "train":
-            for name, value in record.timing.items():
-                self._writer.add_scalar(name, value, record.step)
+            for name in TIMING:
+                if name in record.timing:
+                    self._writer.add_scalar(name, record.timing[name], record.step)
 
 
 def newest(folder: Path, *, purge_step: int) -> SummaryWriter:
