@@ -13,7 +13,7 @@ crop does not depend on what else is in the batch, on the device or on what was 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -28,6 +28,8 @@ _GOLDEN = 0x9E3779B9
 _TOP, _LEFT, _FLIP, _ROW, _COLUMN = range(5)
 
 ALTERNATING = "alternating"
+PaddingMode = Literal["constant", "reflect"]
+"""What a crop sees beyond an image's border: black, or the image mirrored at its border pixels."""
 Flip = bool | Literal["alternating"]
 """Mirroring left to right: never, by a throw in each epoch, or by a throw in epoch 0 and in turn from then on."""
 
@@ -37,13 +39,15 @@ class Augmentation:
     """What training sees of an image instead of the image itself.
 
     Args:
-        crop_padding: Black pixels added on every side before a window of the old size is cut at random; 0 is off.
+        crop_padding: Pixels added on every side before a window of the old size is cut at random; 0 is off.
+        padding_mode: What they are: constant is black, reflect the image mirrored at its border.
         flip: Whether half of the images are mirrored left to right; alternating mirrors each in every other epoch.
         cutout: Side in pixels of a square that is blanked around a random centre; 0 is off.
         sizes: Side in pixels to which images are scaled in epoch 0, 1 and so on; later epochs have them whole.
     """
 
     crop_padding: int = 0
+    padding_mode: PaddingMode = "constant"
     flip: Flip = False
     cutout: int = 0
     sizes: tuple[int, ...] = ()
@@ -51,6 +55,8 @@ class Augmentation:
     def __post_init__(self) -> None:
         if self.crop_padding < 0:
             raise ValueError(f"crop_padding must be 0 or more pixels, not {self.crop_padding}")
+        if self.padding_mode not in get_args(PaddingMode):
+            raise ValueError(f"padding_mode must be constant or reflect, not {self.padding_mode!r}")
         if self.flip not in (False, True, ALTERNATING):
             raise ValueError(f"flip must be true, false or {ALTERNATING}, not {self.flip!r}")
         if self.cutout < 0:
@@ -85,7 +91,8 @@ def augment(images: Tensor, indices: Tensor, *, augmentation: Augmentation, draw
     bits = random_bits(indices, draw=draw, count=5)
     if padding := augmentation.crop_padding:
         offsets = below(bits[_TOP : _LEFT + 1], 2 * padding + 1)
-        images = crop(images, top=offsets[0], left=offsets[1], padding=padding)
+        mode = augmentation.padding_mode
+        images = crop(images, top=offsets[0], left=offsets[1], padding=padding, mode=mode)
     if augmentation.flip:
         alternating = augmentation.flip == ALTERNATING
         mirrored = alternately_mirrored(indices, draw=draw) if alternating else below(bits[_FLIP], 2)
@@ -123,25 +130,37 @@ def below(bits: Tensor, bound: int) -> Tensor:
     return bits * bound >> 32
 
 
-def crop(images: Tensor, *, top: Tensor, left: Tensor, padding: int) -> Tensor:
-    """Windows of the images' own size out of the images with a black border.
+def crop(images: Tensor, *, top: Tensor, left: Tensor, padding: int, mode: PaddingMode = "constant") -> Tensor:
+    """Windows of the images' own size out of the images with a border around them.
 
     Args:
         images: uint8 [B, H, W, C].
         top: int64 [B], the window's first row in the padded image, 0 to 2 * padding.
         left: int64 [B], its first column.
         padding: width of the border in pixels.
+        mode: what the border is; less than the images' side can be reflected.
     """
     count, height, width, channels = images.shape
     tall, wide = height + 2 * padding, width + 2 * padding
     padded = images.new_zeros(count, tall, wide, channels)
     padded[:, padding:-padding, padding:-padding] = images
+    if mode == "reflect":
+        reflect(padded, padding=padding)
     # Row r of `windows` is the run of `width` pixels that starts at pixel r: a crop is then B * H copies of whole
     # runs. Measured for 128 CIFAR images: 0.05 ms; indexing pixel by pixel 2.5 ms, grouping by offset 2.9 ms.
     windows = padded.view(-1).as_strided((count * tall * wide - width + 1, width * channels), (channels, 1))
     first = (torch.arange(count, device=images.device) * tall + top) * wide + left
     starts = first.unsqueeze(1) + torch.arange(height, device=images.device) * wide
     return windows.index_select(0, starts.view(-1)).view(images.shape)
+
+
+def reflect(padded: Tensor, *, padding: int) -> None:
+    """Fill the border of padded images [B, H, W, C] with what lies as far within, the border pixels not repeated."""
+    for axis in (1, 2):
+        length = padded.shape[axis]
+        before, after = padded.narrow(axis, 0, padding), padded.narrow(axis, length - padding, padding)
+        before.copy_(padded.narrow(axis, padding + 1, padding).flip(axis))
+        after.copy_(padded.narrow(axis, length - 2 * padding - 1, padding).flip(axis))
 
 
 def flip(images: Tensor, *, mirrored: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from dlcourse.data.augment import Flip
+from dlcourse.data.augment import Flip, PaddingMode
 from dlcourse.data.fetch import Remote, fetch, unpack_tar
 from dlcourse.data.image_set import Labelled, Parts, RootedImageSet, check_labels, image_facts
 from dlcourse.data.roots import find_folder, incomplete, not_found, read_exactly, read_names
@@ -97,7 +97,8 @@ class CIFAR10(Cifar):
         val_fraction: Share of each class's training images that is held out for validation.
         split_seed: Names the validation cut.
         fold: Validates on this part of so many instead, such as 2/5; null holds out val_fraction.
-        crop_padding: Black pixels added on every side before a random crop of the old size; 0 is off.
+        crop_padding: Pixels added on every side before a random crop of the old size; 0 is off.
+        padding_mode: What crop_padding adds: constant is black, reflect the image mirrored at its border.
         flip: Whether half of the training images are mirrored left to right; alternating: each in every other epoch.
         cutout: Side in pixels of a square that is blanked in each training image; 0 is off.
         sizes: Sides in pixels to which the first training epochs scale the images, one an epoch; [] scales none.
@@ -125,6 +126,7 @@ class CIFAR10(Cifar):
         split_seed: int = 0,
         fold: str | None = None,
         crop_padding: int = 4,
+        padding_mode: PaddingMode = "constant",
         flip: Flip = True,
         cutout: int = 0,
         sizes: Sequence[int] = (),
@@ -136,6 +138,7 @@ class CIFAR10(Cifar):
             split_seed=split_seed,
             fold=fold,
             crop_padding=crop_padding,
+            padding_mode=padding_mode,
             flip=flip,
             cutout=cutout,
             sizes=sizes,
@@ -151,7 +154,8 @@ class CIFAR100(Cifar):
         val_fraction: Share of each class's training images that is held out for validation.
         split_seed: Names the validation cut.
         fold: Validates on this part of so many instead, such as 2/5; null holds out val_fraction.
-        crop_padding: Black pixels added on every side before a random crop of the old size; 0 is off.
+        crop_padding: Pixels added on every side before a random crop of the old size; 0 is off.
+        padding_mode: What crop_padding adds: constant is black, reflect the image mirrored at its border.
         flip: Whether half of the training images are mirrored left to right; alternating: each in every other epoch.
         cutout: Side in pixels of a square that is blanked in each training image; 0 is off.
         sizes: Sides in pixels to which the first training epochs scale the images, one an epoch; [] scales none.
@@ -179,6 +183,7 @@ class CIFAR100(Cifar):
         split_seed: int = 0,
         fold: str | None = None,
         crop_padding: int = 4,
+        padding_mode: PaddingMode = "constant",
         flip: Flip = True,
         cutout: int = 0,
         sizes: Sequence[int] = (),
@@ -190,6 +195,7 @@ class CIFAR100(Cifar):
             split_seed=split_seed,
             fold=fold,
             crop_padding=crop_padding,
+            padding_mode=padding_mode,
             flip=flip,
             cutout=cutout,
             sizes=sizes,

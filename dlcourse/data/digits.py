@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from dlcourse.data.augment import Flip
+from dlcourse.data.augment import Flip, PaddingMode
 from dlcourse.data.image_set import TEST_SEED, ImageSet, Labelled, Parts, image_facts
 from dlcourse.data.split import stratified
 from dlcourse.errors import DataError
@@ -29,7 +29,8 @@ class Digits(ImageSet):
         val_fraction: Share of each class's training images that is held out for validation.
         split_seed: Names the validation cut; the test split never moves.
         fold: Validates on this part of so many instead, such as 2/5; null holds out val_fraction.
-        crop_padding: Black pixels added on every side before a random crop of the old size; 0 is off.
+        crop_padding: Pixels added on every side before a random crop of the old size; 0 is off.
+        padding_mode: What crop_padding adds: constant is black, reflect the image mirrored at its border.
         flip: Whether half of the training images are mirrored left to right; alternating: each in every other epoch.
         cutout: Side in pixels of a square that is blanked in each training image; 0 is off.
         sizes: Sides in pixels to which the first training epochs scale the images, one an epoch; [] scales none.
@@ -42,6 +43,7 @@ class Digits(ImageSet):
         split_seed: int = 0,
         fold: str | None = None,
         crop_padding: int = 1,
+        padding_mode: PaddingMode = "constant",
         flip: Flip = False,
         cutout: int = 0,
         sizes: Sequence[int] = (),
@@ -51,6 +53,7 @@ class Digits(ImageSet):
             split_seed=split_seed,
             fold=fold,
             crop_padding=crop_padding,
+            padding_mode=padding_mode,
             flip=flip,
             cutout=cutout,
             sizes=sizes,

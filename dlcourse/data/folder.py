@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from dlcourse.data.augment import Flip
+from dlcourse.data.augment import Flip, PaddingMode
 from dlcourse.data.decode import check_memory, decode_all, some
 from dlcourse.data.image_set import TEST_SEED, ImageSet, Labelled, Parts, fraction, image_facts
 from dlcourse.data.roots import checked_root
@@ -44,7 +44,8 @@ class ImageFolder(ImageSet):
         val_fraction: Share of each class's training images held out for validation, where there is no val folder.
         split_seed: Names the validation cut.
         fold: Validates on this part of so many instead, such as 2/5; null holds out val_fraction.
-        crop_padding: Black pixels added on every side before a random crop of the old size; null is size // 8.
+        crop_padding: Pixels added on every side before a random crop of the old size; null is size // 8.
+        padding_mode: What crop_padding adds: constant is black, reflect the image mirrored at its border.
         flip: Whether half of the training images are mirrored left to right; alternating: each in every other epoch.
         cutout: Side in pixels of a square that is blanked in each training image; 0 is off.
         sizes: Sides in pixels to which the first training epochs scale the images, one an epoch; [] scales none.
@@ -62,6 +63,7 @@ class ImageFolder(ImageSet):
         split_seed: int = 0,
         fold: str | None = None,
         crop_padding: int | None = None,
+        padding_mode: PaddingMode = "constant",
         flip: Flip = True,
         cutout: int = 0,
         sizes: Sequence[int] = (),
@@ -77,6 +79,7 @@ class ImageFolder(ImageSet):
             split_seed=split_seed,
             fold=fold,
             crop_padding=size // 8 if crop_padding is None else crop_padding,
+            padding_mode=padding_mode,
             flip=flip,
             cutout=cutout,
             sizes=sizes,

@@ -11,13 +11,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from dlcourse.data.augment import NO_AUGMENTATION, Augmentation, Flip
+from dlcourse.data.augment import NO_AUGMENTATION, Augmentation, Flip, PaddingMode
 from dlcourse.data.base import DataSet, Splits
 from dlcourse.data.folds import read_fold
 from dlcourse.data.images import ImageSplit
 from dlcourse.data.roots import checked_root
 from dlcourse.data.split import stratified
-from dlcourse.errors import DataError
+from dlcourse.errors import ConfigError, DataError
 
 TEST_SEED = 0
 """Cuts the test split of sets that come without one: fixed, so that no other choice moves images into test."""
@@ -56,6 +56,7 @@ class ImageSet(DataSet):
         split_seed: int,
         fold: str | None = None,
         crop_padding: int,
+        padding_mode: PaddingMode = "constant",
         flip: Flip,
         cutout: int,
         sizes: Sequence[int] = (),
@@ -63,7 +64,9 @@ class ImageSet(DataSet):
         self.val_fraction = fraction(val_fraction, name="val_fraction")
         self.fold = read_fold(fold)
         self.split_seed = split_seed
-        self.augmentation = Augmentation(crop_padding=crop_padding, flip=flip, cutout=cutout, sizes=tuple(sizes))
+        self.augmentation = Augmentation(
+            crop_padding=crop_padding, padding_mode=padding_mode, flip=flip, cutout=cutout, sizes=tuple(sizes)
+        )
 
     @abstractmethod
     def read(self) -> Parts:
@@ -76,6 +79,12 @@ class ImageSet(DataSet):
     def load(self) -> Splits:
         """Read the files, cut the validation split if there is none, measure the training split's channels."""
         parts = self.read()
+        side = min(parts.train.images.shape[1:3])
+        if self.augmentation.padding_mode == "reflect" and self.augmentation.crop_padding >= side:
+            raise ConfigError(
+                f"data.crop_padding must be less than the {side} pixels of an image that padding_mode=reflect mirrors, "
+                f"not {self.augmentation.crop_padding}"
+            )
         train, val = parts.train, parts.val
         if val is None:
             rest, held_out = stratified(train.labels, self.fold or self.val_fraction, seed=self.split_seed)
@@ -109,6 +118,7 @@ class RootedImageSet(ImageSet):
         split_seed: int,
         fold: str | None = None,
         crop_padding: int,
+        padding_mode: PaddingMode = "constant",
         flip: Flip,
         cutout: int,
         sizes: Sequence[int] = (),
@@ -118,6 +128,7 @@ class RootedImageSet(ImageSet):
             split_seed=split_seed,
             fold=fold,
             crop_padding=crop_padding,
+            padding_mode=padding_mode,
             flip=flip,
             cutout=cutout,
             sizes=sizes,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from dlcourse.data.augment import Flip
+from dlcourse.data.augment import Flip, PaddingMode
 from dlcourse.data.fetch import Remote, fetch
 from dlcourse.data.idx import read_idx
 from dlcourse.data.image_set import Labelled, Parts, RootedImageSet, check_labels, image_facts
@@ -76,7 +76,8 @@ class MNIST(Idx):
         val_fraction: Share of each class's training images that is held out for validation.
         split_seed: Names the validation cut.
         fold: Validates on this part of so many instead, such as 2/5; null holds out val_fraction.
-        crop_padding: Black pixels added on every side before a random crop of the old size; 0 is off.
+        crop_padding: Pixels added on every side before a random crop of the old size; 0 is off.
+        padding_mode: What crop_padding adds: constant is black, reflect the image mirrored at its border.
         flip: Whether half of the training images are mirrored left to right; alternating: each in every other epoch.
         cutout: Side in pixels of a square that is blanked in each training image; 0 is off.
         sizes: Sides in pixels to which the first training epochs scale the images, one an epoch; [] scales none.
@@ -102,6 +103,7 @@ class MNIST(Idx):
         split_seed: int = 0,
         fold: str | None = None,
         crop_padding: int = 2,
+        padding_mode: PaddingMode = "constant",
         flip: Flip = False,
         cutout: int = 0,
         sizes: Sequence[int] = (),
@@ -113,6 +115,7 @@ class MNIST(Idx):
             split_seed=split_seed,
             fold=fold,
             crop_padding=crop_padding,
+            padding_mode=padding_mode,
             flip=flip,
             cutout=cutout,
             sizes=sizes,
@@ -128,7 +131,8 @@ class FashionMNIST(Idx):
         val_fraction: Share of each class's training images that is held out for validation.
         split_seed: Names the validation cut.
         fold: Validates on this part of so many instead, such as 2/5; null holds out val_fraction.
-        crop_padding: Black pixels added on every side before a random crop of the old size; 0 is off.
+        crop_padding: Pixels added on every side before a random crop of the old size; 0 is off.
+        padding_mode: What crop_padding adds: constant is black, reflect the image mirrored at its border.
         flip: Whether half of the training images are mirrored left to right; alternating: each in every other epoch.
         cutout: Side in pixels of a square that is blanked in each training image; 0 is off.
         sizes: Sides in pixels to which the first training epochs scale the images, one an epoch; [] scales none.
@@ -165,6 +169,7 @@ class FashionMNIST(Idx):
         split_seed: int = 0,
         fold: str | None = None,
         crop_padding: int = 2,
+        padding_mode: PaddingMode = "constant",
         flip: Flip = True,
         cutout: int = 0,
         sizes: Sequence[int] = (),
@@ -176,6 +181,7 @@ class FashionMNIST(Idx):
             split_seed=split_seed,
             fold=fold,
             crop_padding=crop_padding,
+            padding_mode=padding_mode,
             flip=flip,
             cutout=cutout,
             sizes=sizes,

@@ -9,6 +9,7 @@ from torchvision.transforms import functional
 
 from dlcourse.data.augment import (
     Augmentation,
+    PaddingMode,
     alternately_mirrored,
     augment,
     below,
@@ -35,13 +36,15 @@ def chi_square(values: torch.Tensor, *, cells: int) -> float:
     return float(stats.chisquare(torch.bincount(values.flatten(), minlength=cells).numpy()).pvalue)
 
 
+@pytest.mark.parametrize("mode", ["constant", "reflect"])
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("padding", [1, 3])
-def test_every_crop_has_the_pixels_of_torchvisions_pad_and_crop(channels: int, padding: int) -> None:
+@pytest.mark.parametrize("padding", [1, 3, 4])
+def test_every_crop_has_the_pixels_of_torchvisions_pad_and_crop(channels: int, padding: int, mode: PaddingMode) -> None:
     image = pictures(1, channels=channels)
     offsets = torch.cartesian_prod(torch.arange(2 * padding + 1), torch.arange(2 * padding + 1))
-    cropped = crop(image.expand(len(offsets), -1, -1, -1), top=offsets[:, 0], left=offsets[:, 1], padding=padding)
-    padded = functional.pad(image[0].permute(2, 0, 1), [padding])
+    images = image.expand(len(offsets), -1, -1, -1)
+    cropped = crop(images, top=offsets[:, 0], left=offsets[:, 1], padding=padding, mode=mode)
+    padded = functional.pad(image[0].permute(2, 0, 1), [padding], padding_mode=mode)
     for (top, left), found in zip(offsets.tolist(), cropped, strict=True):
         assert torch.equal(found.permute(2, 0, 1), functional.crop(padded, top, left, 6, 5))
 
@@ -145,6 +148,8 @@ def test_augmenting_leaves_the_originals_alone() -> None:
 def test_negative_sizes_are_refused_by_name() -> None:
     with pytest.raises(ValueError, match=r"^crop_padding must be 0 or more pixels, not -1"):
         Augmentation(crop_padding=-1)
+    with pytest.raises(ValueError, match=r"^padding_mode must be constant or reflect, not 'edge'"):
+        Augmentation(padding_mode="edge")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"^cutout must be 0 or more pixels, not -2"):
         Augmentation(cutout=-2)
     with pytest.raises(ValueError, match=r"^flip must be true, false or alternating, not 'random'"):

@@ -11,7 +11,7 @@ from dlcourse.data.augment import Augmentation, scaled
 from dlcourse.data.base import Draw
 from dlcourse.data.image_set import ImageSet, Labelled, Parts, channel_statistics, check_labels
 from dlcourse.data.images import ImageSplit
-from dlcourse.errors import DataError
+from dlcourse.errors import ConfigError, DataError
 
 CPU = torch.device("cpu")
 AUGMENTATION = Augmentation(crop_padding=2, flip=True, cutout=3)
@@ -131,8 +131,11 @@ def test_a_constant_channel_is_not_divided_by_zero() -> None:
 class Fixed(ImageSet):
     """An image set that holds what it is given."""
 
-    def __init__(self, parts: Parts, *, val_fraction: float = 0.25) -> None:
-        super().__init__(val_fraction=val_fraction, split_seed=1, crop_padding=2, flip=True, cutout=0)
+    def __init__(self, parts: Parts, *, val_fraction: float = 0.25, reflected: int | None = None) -> None:
+        super().__init__(
+            val_fraction=val_fraction, split_seed=1, crop_padding=reflected or 2, flip=True, cutout=0,
+            padding_mode="constant" if reflected is None else "reflect",
+        )  # fmt: skip
         self.parts = parts
 
     def facts(self) -> dict[str, object]:
@@ -162,6 +165,12 @@ def test_a_given_validation_part_is_kept() -> None:
 def test_one_image_a_class_cannot_be_cut() -> None:
     with pytest.raises(DataError, match=r"leave none to validate on"):
         Fixed(Parts(labelled(3), labelled(9), ("a", "b", "c"))).load()
+
+
+def test_an_image_is_reflected_less_far_than_it_is_wide() -> None:
+    Fixed(Parts(labelled(9), labelled(9), ("a", "b", "c")), reflected=5).load()
+    with pytest.raises(ConfigError, match=r"^data.crop_padding must be less than the 6 pixels .* not 6$"):
+        Fixed(Parts(labelled(9), labelled(9), ("a", "b", "c")), reflected=6).load()
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, -0.1, float("nan")])
