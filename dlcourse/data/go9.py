@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from dlcourse.data.go_games import Games, gather_games
 from dlcourse.data.go_planes import Planes
-from dlcourse.data.go_set import GoSet
+from dlcourse.data.go_set import GoSet, Mask, Moves
 from dlcourse.errors import DataError
 from dlcourse.go.points import BLACK, WHITE
 from dlcourse.go.record import GameRecord
+from dlcourse.go.results import by_score
 
 PATH: Final = Path(__file__).with_name("go9.npz")
 SIZE: Final = 9
@@ -30,6 +31,7 @@ class Go9(GoSet):
 
     Args:
         planes: What a network sees: basic (stones), history (and the last 4 moves) or full (8 moves, ko, liberties).
+        moves: Whose moves are learned: all, or winner, those of each game's winner alone; the test asks for all.
         val_fraction: Share of the other games that is held out for validation.
         test_fraction: Share of the games that is the test split; it never moves.
         split_seed: Names the validation cut.
@@ -44,6 +46,7 @@ class Go9(GoSet):
         self,
         *,
         planes: Planes = "history",
+        moves: Moves = "all",
         val_fraction: float = 0.1,
         test_fraction: float = 0.1,
         split_seed: int = 0,
@@ -56,6 +59,7 @@ class Go9(GoSet):
         super().__init__(
             size=SIZE,
             planes=planes,
+            moves=moves,
             symmetry=symmetry,
             val_fraction=val_fraction,
             test_fraction=test_fraction,
@@ -69,12 +73,12 @@ class Go9(GoSet):
     def read(self) -> Games:
         """Replay the games of the file, or take them from the cache."""
         content = self._content
-        digest = hashlib.sha256(content.moves.tobytes() + content.starts.tobytes()).hexdigest()
+        digest = hashlib.sha256(b"".join(array.tobytes() for array in content)).hexdigest()
         return gather_games(lambda: records(content), digest=digest, size=SIZE, where=str(PATH))
 
-    def first_moves(self, games: Games) -> NDArray[np.int64]:
-        """The random moves at the beginning of each game."""
-        return self._content.random[games.order]
+    def meant(self, games: Games) -> Mask:
+        """All but the random moves at the beginning of each game."""
+        return games.table.numbers.numpy() >= self._content.random[games.order].repeat(games.lengths)
 
     @cached_property
     def _content(self) -> Embedded:
@@ -88,11 +92,13 @@ class Embedded(NamedTuple):
         moves: uint8, of all games, one after the other; 81 is a pass.
         starts: int64 [G + 1], where each game begins, and how many moves there are.
         random: int64 [G], how many moves at the beginning were drawn at random.
+        results: int8 [G], 1 where Black has won, -1 where White has, 0 for a draw.
     """
 
     moves: NDArray[np.uint8]
     starts: NDArray[np.int64]
     random: NDArray[np.int64]
+    results: NDArray[np.int8]
 
 
 def embedded(path: Path) -> Embedded:
@@ -103,7 +109,8 @@ def embedded(path: Path) -> Embedded:
     """
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
-            content = Embedded(file["moves"], file["starts"].astype(np.int64), file["random"].astype(np.int64))
+            starts, random = (file[name].astype(np.int64) for name in ("starts", "random"))
+            content = Embedded(file["moves"], starts, random, file["results"])
     except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: is missing or damaged ({error}): install dlcourse again") from None
     if not _fits(content):
@@ -113,11 +120,12 @@ def embedded(path: Path) -> Embedded:
 
 def _fits(content: Embedded) -> bool:
     """Whether the arrays describe one game at least, each of points of the board."""
-    moves, starts, random = content
+    moves, starts, random, results = content
     return (
         moves.dtype == np.uint8
         and all(array.ndim == 1 for array in content)
-        and len(starts) == len(random) + 1 > 1
+        and len(starts) == len(random) + 1 == len(results) + 1 > 1
+        and results.dtype == np.int8
         and starts[0] == 0
         and starts[-1] == len(moves)
         and bool((np.diff(starts) >= 0).all())
@@ -132,4 +140,5 @@ def records(content: Embedded) -> Iterator[GameRecord]:
         colours = np.full(end - start, BLACK, dtype=np.int8)
         colours[1::2] = WHITE
         moves = content.moves[start:end].astype(np.int16)
-        yield GameRecord(SIZE, moves, colours, none, none, BLACK, source=f"game {game}")
+        result = by_score(float(content.results[game]))  # by how much is not kept
+        yield GameRecord(SIZE, moves, colours, none, none, BLACK, result=result, source=f"game {game}")

@@ -23,14 +23,15 @@ from dlcourse.data.go_ranks import rank_number
 from dlcourse.data.go_skipped import OTHER_SIZE, REPEATED, Skipped, none_left, reason_of
 from dlcourse.data.symmetries import symmetry_points
 from dlcourse.errors import DataError
-from dlcourse.go.points import pass_point
+from dlcourse.go.points import EMPTY, pass_point
 from dlcourse.go.record import GameRecord
 from dlcourse.go.replay import replay
+from dlcourse.go.results import winner_of
 from dlcourse.go.sgf import Unreadable
 
 TOGETHER: Final = 2048
 """Games that are in memory at once: 40 MB of positions."""
-_FORMAT = 2
+_FORMAT = 3
 """Of what the cache keeps; a higher number makes every entry anew."""
 _TABLE = ("stones", "moves", "numbers", "ko")
 
@@ -73,6 +74,7 @@ class Games:
         keys: uint64 [G], a hash of each game that its eight turned or mirrored copies share.
         ranks: int8 [G], the weaker player's, as `rank_number` has it.
         handicaps: bool [G], whether stones were given or set up before the first move.
+        won: bool, of every row of the table, whether who made the move won the game; False where that is unknown.
         skipped: the others.
     """
 
@@ -83,6 +85,7 @@ class Games:
     keys: NDArray[np.uint64]
     ranks: NDArray[np.int8]
     handicaps: NDArray[np.bool_]
+    won: NDArray[np.bool_]
     skipped: Skipped
 
     def __len__(self) -> int:
@@ -92,6 +95,11 @@ class Games:
     def lengths(self) -> NDArray[np.int64]:
         """Int64 [G]: moves of each game."""
         return np.diff(self.starts)
+
+    @property
+    def decided(self) -> NDArray[np.bool_]:
+        """Bool [G]: whether it is known who won each game."""
+        return np.logical_or.reduceat(self.won, self.starts[:-1])
 
     def abouts(self) -> Iterator[About]:
         """Of each game what a setting may ask."""
@@ -151,12 +159,15 @@ class _Pieces:
         }  # fmt: skip
         chosen = [records[game] for game in kept]
         abouts = [about(record) for record in chosen]
+        lengths = np.array([one.moves for one in abouts], dtype=np.int64)
+        winners = np.array([winner_of(record.result) or EMPTY for record in chosen], dtype=np.int8)
         columns = {
-            "lengths": np.array([one.moves for one in abouts], dtype=np.int64),
+            "lengths": lengths,
             "order": np.array([order[game] for game in kept], dtype=np.int64),
             "keys": np.array([keys[game] for game in kept], dtype=np.uint64),
             "ranks": np.array([one.rank for one in abouts], dtype=np.int8),
             "handicaps": np.array([one.handicap for one in abouts], dtype=np.bool_),
+            "won": replayed.colours == winners.repeat(lengths),
         }
         for name, array in {**table, **columns}.items():
             if name not in self._files:
@@ -253,8 +264,8 @@ def _games_of(arrays: Arrays, *, size: int) -> Games:
     starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(arrays["lengths"])])
     named = [(reason, source, detail) for reason, source, detail in report["named"]]
     skipped = Skipped(report["found"], named, report["rest"])
-    order, keys, ranks, handicaps = (arrays[name] for name in ("order", "keys", "ranks", "handicaps"))
-    return Games(table, starts, order, report["sources"], keys, ranks, handicaps, skipped)
+    order, keys, ranks, handicaps, won = (arrays[name] for name in ("order", "keys", "ranks", "handicaps", "won"))
+    return Games(table, starts, order, report["sources"], keys, ranks, handicaps, won, skipped)
 
 
 def _shared(array: NDArray[Any]) -> torch.Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Literal, get_args
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from dlcourse.data.go_planes import PLANES, Planes, check_planes
 from dlcourse.data.go_positions import GoSplit, check_at_least
 from dlcourse.data.go_skipped import Skipped, listed, named, too_few
 from dlcourse.data.image_set import TEST_SEED, fraction
-from dlcourse.errors import DataError
+from dlcourse.errors import DataError, nearest
 from dlcourse.go.points import LARGEST, SMALLEST
 
 SKIPPED: Final = "skipped.txt"
@@ -29,6 +29,9 @@ _EVALUATED_SEED = 0  # of the positions that stand for a whole split: another ch
 _WHOLE = 1 << 63  # `mix` gives numbers below it
 
 Mask = NDArray[np.bool_]
+
+Moves = Literal["all", "winner"]
+"""Whose moves are learned: both players', or those of each game's winner alone."""
 
 
 class GoSet(DataSet):
@@ -41,6 +44,7 @@ class GoSet(DataSet):
         *,
         size: int,
         planes: Planes,
+        moves: Moves,
         symmetry: bool,
         val_fraction: float,
         test_fraction: float,
@@ -58,6 +62,7 @@ class GoSet(DataSet):
             check_at_least(1, value, name=name, of="positions")
         self.size = size
         self.planes: Planes = check_planes(planes)
+        self.moves: Moves = check_moves(moves)
         self.symmetry = symmetry
         self.val_fraction = fraction(val_fraction, name="val_fraction")
         self.fold = read_fold(fold)
@@ -84,9 +89,9 @@ class GoSet(DataSet):
         """What to do if too few games are left."""
         return "add games, or loosen what leaves them out"
 
-    def first_moves(self, games: Games) -> NDArray[np.int64]:
-        """Int64 [G]: how many moves at the beginning of each game are not learned from."""
-        return np.zeros(len(games), dtype=np.int64)
+    def meant(self, games: Games) -> Mask:
+        """Bool, of every row of the table, whether its move was chosen by a player: one that was not stands nowhere."""
+        return np.ones(len(games.table), dtype=np.bool_)
 
     def facts(self) -> Mapping[str, object]:
         """How many planes a position has, and the lines of the board."""
@@ -101,11 +106,19 @@ class GoSet(DataSet):
         wanted = np.array([not reason for reason in reasons], dtype=np.bool_)
         rest, test = held_out(games.keys, wanted, self.test_fraction, seed=TEST_SEED)
         train, val = held_out(games.keys, rest, self.fold or self.val_fraction, seed=mix(self.split_seed, 1))
-        first = self.first_moves(games)
-        parts = [learned_rows(games, part, first=first) for part in (train, val, test)]
+        meant = self.meant(games)
+        learned = meant & games.won if self.moves == "winner" else meant
+        parts = [rows_of(games, part, among=among) for part, among in ((train, learned), (val, learned), (test, meant))]
+        unknown = int((wanted & ~games.decided).sum()) if self.moves == "winner" else 0
         if not all(map(len, parts)):
-            raise DataError(too_few(int(wanted.sum()), skipped, advice=self.advice()))
+            advice = f"of {unknown:,} the winner is not known; say data.moves=all" if unknown else self.advice()
+            raise DataError(too_few(int(wanted.sum()), skipped, advice=advice))
         self._notes = told(skipped, games=[int(part.sum()) for part in (train, val, test)])
+        if self.moves == "winner":
+            self._notes.append(
+                f"learned and validated are the moves of the winner, who is not known of {unknown:,} games; the test "
+                "asks for all moves"
+            )
         rows = (parts[0], spread(parts[1], self.val_positions), spread(parts[2], self.test_positions))
         splits = [GoSplit(games.table, part, self.planes, self.symmetry, self.epoch_size) for part in rows]
         lines = named(skipped)
@@ -138,12 +151,20 @@ def held_out(keys: NDArray[np.uint64], among: Mask, share: float | Fold, *, seed
     return among & ~held, held
 
 
-def learned_rows(games: Games, chosen: Mask, *, first: NDArray[np.int64]) -> Tensor:
-    """Int64, ascending: the rows of the table that belong to the games chosen (bool [G]), from each one's first on."""
-    rows = np.flatnonzero(np.repeat(chosen, games.lengths))
-    if not first.any():
-        return torch.from_numpy(rows)
-    return torch.from_numpy(rows[games.table.numbers.numpy()[rows] >= np.repeat(first, games.lengths)[rows]])
+def rows_of(games: Games, chosen: Mask, *, among: Mask) -> Tensor:
+    """Int64, ascending: those `among` the rows of the table that belong to the games chosen (bool [G])."""
+    return torch.from_numpy(np.flatnonzero(np.repeat(chosen, games.lengths) & among))
+
+
+def check_moves(moves: str) -> Moves:
+    """`moves`, if there is such a choice; else ValueError."""
+    every = get_args(Moves)
+    for known in every:
+        if moves == known:
+            return known
+    close = nearest(str(moves), every)
+    hint = f"; did you mean '{close}'?" if close else ""
+    raise ValueError(f"moves must be {' or '.join(every)}, not {moves!r}{hint}")
 
 
 def spread(rows: Tensor, most: int | None) -> Tensor:

@@ -9,7 +9,7 @@ from dlcourse.data.go_games import About, Games, Limit, gather_games
 from dlcourse.data.go_planes import Planes
 from dlcourse.data.go_positions import check_at_least
 from dlcourse.data.go_ranks import UNKNOWN, rank_number
-from dlcourse.data.go_set import GoSet
+from dlcourse.data.go_set import GoSet, Moves
 from dlcourse.data.roots import checked_root
 from dlcourse.go.record import GameRecord
 from dlcourse.go.sgf import Unreadable, read_games
@@ -25,6 +25,7 @@ class Sgf(GoSet):
         root: A folder that is searched with all below it, an .sgf file, a .zip or a .tar.gz; `~` is expanded.
         size: Lines of the board, 2 to 25; games of another size are skipped.
         planes: What a network sees: basic (stones), history (and the last 4 moves) or full (8 moves, ko, liberties).
+        moves: Whose moves are learned: all, or winner, those of each game's winner alone; the test asks for all.
         min_moves: Shorter games are skipped.
         max_moves: Longer games are skipped; null is none.
         min_rank: Both players have this rank at least, such as 5d; null takes all games.
@@ -46,6 +47,7 @@ class Sgf(GoSet):
         root: str = "data",
         size: int = 19,
         planes: Planes = "history",
+        moves: Moves = "all",
         min_moves: int = 20,
         max_moves: int | None = None,
         min_rank: str | None = None,
@@ -63,6 +65,7 @@ class Sgf(GoSet):
         super().__init__(
             size=size,
             planes=planes,
+            moves=moves,
             symmetry=symmetry,
             val_fraction=val_fraction,
             test_fraction=test_fraction,

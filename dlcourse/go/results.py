@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from dlcourse.go.points import BLACK, LETTERS, WHITE
 
 DRAW = "0"
+_WON = {  # SGF asks for B+3.5 or W+R; records of people also say "Black wins by resignation" and 黑中盘胜
+    BLACK: re.compile(r"\s*(b(lack)?\s*(\+|wins?\b|won\b)|[黑黒][^负負败敗]*[胜勝])", re.IGNORECASE),
+    WHITE: re.compile(r"\s*(w(hite)?\s*(\+|wins?\b|won\b)|白[^负負败敗]*[胜勝])", re.IGNORECASE),
+}
 
 
 def by_score(score: float) -> str:
@@ -25,5 +31,5 @@ def by_forfeit(winner: int) -> str:
 
 
 def winner_of(result: str) -> int | None:
-    """BLACK or WHITE; None for a draw."""
-    return {letter: colour for colour, letter in LETTERS.items()}.get(result[:1])
+    """BLACK or WHITE; None for a draw, for a game without an end and where it is not known."""
+    return next((colour for colour, won in _WON.items() if won.match(result)), None)

@@ -27,7 +27,7 @@ def arrays() -> dict[str, np.ndarray]:
     return {
         "moves": np.concatenate(games).astype(np.uint8),
         "starts": (np.arange(GAMES + 1) * MOVES).astype(np.int32),
-        "results": np.zeros(GAMES, dtype=np.int8),
+        "results": (np.arange(GAMES) % 3 - 1).astype(np.int8),
         "random": (np.arange(GAMES) % 5).astype(np.int8),
     }
 
@@ -56,6 +56,20 @@ def test_random_moves_are_seen_but_not_learned(file: Path) -> None:
     assert data.facts() == {"in_channels": 16, "board_size": 9}
 
 
+def test_of_the_winner_alone_the_moves_are_learned_and_the_test_stays(file: Path) -> None:
+    data = Go9(moves="winner")
+    one, every = data.load(), Go9().load()
+    content = arrays()
+    for won, whole in ((one.train, every.train), (one.val, every.val)):
+        # Black, who has the even moves, won where the result is 1.
+        kept = [
+            row for row in whole.rows.tolist() if content["results"][row // MOVES] == (-1 if row % MOVES % 2 else 1)
+        ]
+        assert won.rows.tolist() == kept
+    assert torch.equal(one.test.rows, every.test.rows) and one.test.fingerprint == every.test.fingerprint
+    assert "who is not known of 10 games; the test asks for all moves" in data.notes()[-1]
+
+
 def test_a_game_that_stands_twice_keeps_the_others_in_their_places(file: Path) -> None:
     content = arrays()
     content["moves"][MOVES : 2 * MOVES] = content["moves"][:MOVES]
@@ -77,6 +91,8 @@ def test_a_game_that_stands_twice_keeps_the_others_in_their_places(file: Path) -
         {"starts": np.zeros(0, dtype=np.int32)},
         {"starts": np.zeros((2, 2), dtype=np.int32)},
         {"random": np.array([None])},
+        {"results": np.zeros(2, dtype=np.int8)},
+        {"results": np.zeros(GAMES, dtype=np.int64)},
     ],
 )
 def test_arrays_that_do_not_fit_are_a_damaged_file(tmp_path: Path, change: dict[str, np.ndarray]) -> None:

@@ -154,6 +154,22 @@ def test_results_are_written_as_in_sgf() -> None:
     assert [winner_of(result) for result in ("B+R", "W+0.5", "0", "")] == [BLACK, WHITE, None, None]
 
 
+@given(st.floats(-361, 361), st.sampled_from([BLACK, WHITE]))
+def test_every_result_that_is_written_is_read_back(score: float, winner: int) -> None:
+    assert winner_of(by_score(score)) == (None if not score else BLACK if score > 0 else WHITE)
+    assert winner_of(by_resignation(winner)) == winner_of(by_forfeit(winner)) == winner
+
+
+@pytest.mark.parametrize(
+    ("result", "winner"),
+    [("b+resign", BLACK), ("White wins by 3.5", WHITE), ("Black +R", BLACK), ("W won", WHITE), ("黑中盘胜", BLACK),
+     ("黒三目半勝", BLACK), ("白胜3/4子", WHITE), ("W+", WHITE), ("黑中盘负", None), ("Draw", None), ("Jigo", None),
+     ("Both lose", None), ("Void", None), ("?", None), ("W", None), ("+3.5", None), ("不明", None)],
+)  # fmt: skip
+def test_a_winner_is_found_as_people_and_programs_write_it(result: str, winner: int | None) -> None:
+    assert winner_of(result) == winner
+
+
 @given(st.integers(1, 500).flatmap(lambda games: st.tuples(st.integers(0, games), st.just(games))))
 def test_the_interval_is_scipys(numbers: tuple[int, int]) -> None:
     won, games = numbers

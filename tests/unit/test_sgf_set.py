@@ -22,7 +22,7 @@ from dlcourse.data.sgf import Sgf
 from dlcourse.data.symmetries import symmetry_points
 from dlcourse.errors import DataError
 from dlcourse.go.board import Board
-from dlcourse.go.points import BLACK, opponent, pass_point
+from dlcourse.go.points import BLACK, WHITE, opponent, pass_point
 from dlcourse.go.record import GameRecord
 from dlcourse.go.sgf_writer import write_game
 
@@ -138,6 +138,30 @@ def test_filters_take_what_they_say(tmp_path: Path) -> None:
         ["handicap", "g008.sgf#1"],
         ["more than 30 moves", "g009.sgf#1"],
     ]
+
+
+def test_the_moves_of_the_winner_are_his_own_and_a_game_without_one_gives_none(tmp_path: Path) -> None:
+    # A handicap game, which White begins, and one where Black moves twice in a row, so that turns tell no colour.
+    white_first = replace(played(0), colours=np.resize(np.array([2, 1], dtype=np.int8), 24), result="W+R")
+    twice = replace(played(1), result="B+2.5")
+    twice.colours[:6] = [1, 1, 2, 2, 1, 2]
+    games = [white_first, twice, *(replace(played(seed), result="B+T" if seed % 2 else "?") for seed in range(2, 16))]
+    folder = write(tmp_path / "games", games)
+    _, every, _ = loaded(folder)
+    data, won, _ = loaded(folder, moves="winner")
+    assert torch.equal(won[2].rows, every[2].rows)
+    expected = [
+        int(who == {"W": WHITE, "B": BLACK}.get(game.result[0])) for game in games for who in game.colours.tolist()
+    ]
+    for part, whole in zip(won[:2], every[:2], strict=True):
+        assert part.rows.tolist() == [row for row in whole.rows.tolist() if expected[row]]
+    assert "who is not known of 7 games" in data.notes()[-1]
+
+
+def test_without_any_winner_the_user_is_told_to_take_all_moves(tmp_path: Path) -> None:
+    folder = write(tmp_path / "games", [played(seed) for seed in range(6)])
+    with pytest.raises(DataError, match="6 games of 6 leave none .* of 6 the winner is not known; say data.moves=all"):
+        loaded(folder, moves="winner")
 
 
 def test_max_games_counts_the_games_that_all_settings_take(tmp_path: Path) -> None:
@@ -354,6 +378,8 @@ def test_what_is_no_game_is_told(tmp_path: Path) -> None:
     [
         ({"size": 1}, "size must be 2 to 25 lines"),
         ({"planes": "nine"}, "planes must be one of"),
+        ({"moves": "winer"}, "moves must be all or winner, not 'winer'; did you mean 'winner'?"),
+        ({"moves": "black"}, "moves must be all or winner, not 'black'$"),
         ({"min_moves": 0}, "min_moves must be 1 or more"),
         ({"max_moves": 10}, "max_moves must be 20 or more"),
         ({"min_rank": "good"}, "min_rank must be a rank such as"),
@@ -364,7 +390,7 @@ def test_what_is_no_game_is_told(tmp_path: Path) -> None:
     ],
 )
 def test_arguments_out_of_range_are_named(options: dict[str, object], message: str) -> None:
-    with pytest.raises(ValueError, match=f"^{message}"):
+    with pytest.raises(ValueError, match=f"^{message.replace('?', '[?]')}"):
         Sgf(**options)  # pyright: ignore[reportArgumentType]
 
 
