@@ -102,13 +102,16 @@ class Reopened:
         return encoder
 
 
-def reopen(word: str, *, runs: Path, device: str | None = None, allow_code: bool = False) -> Reopened:
+def reopen(
+    word: str, *, runs: Path, device: str | None = None, threads: int | None = None, allow_code: bool = False
+) -> Reopened:
     """The run that `word` names.
 
     Args:
         word: a path, MODEL-DATA/TIME or a unique end or beginning of it, or `latest`.
         runs: the folder of runs.
         device: another device than the run's, or None.
+        threads: of the CPU, another number than the run's, or None.
         allow_code: whether modules of the folder where the command runs may be called.
 
     Raises:
@@ -119,4 +122,6 @@ def reopen(word: str, *, runs: Path, device: str | None = None, allow_code: bool
     config, choices = read_head(folder)
     if device is not None:
         config["runtime"]["device"] = device
+    if threads is not None:
+        config["runtime"]["threads"] = threads
     return Reopened(folder, config, choices, allow_code)

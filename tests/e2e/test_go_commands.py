@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from random import Random
 from typing import Any
 
 import pytest
+import torch
 
 import dlcourse
 from dlcourse.cli import main
@@ -24,6 +26,7 @@ from dlcourse.go.points import from_vertex
 from dlcourse.go.record import GameRecord
 from dlcourse.go.sgf import read_games
 from dlcourse.go.sgf_writer import write_game
+from dlcourse.run.go_player import load_policy
 
 ROOT = Path(dlcourse.__file__).parents[1]
 SIZE = 5
@@ -114,6 +117,16 @@ def test_an_engine_that_cannot_start_says_why_to_whoever_started_it(
     assert main(["play", *words]) == 2
     answer = capsys.readouterr()
     assert not answer.out and answer.err.startswith(f"dlcourse: {told.format(folder=tmp_path)}")
+
+
+def test_a_player_takes_one_thread_however_many_trained_it(run: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "go_policy-sgf" / "2026-01-01_00-00-00-000000"
+    shutil.copytree(run, copy)
+    config = (copy / "config.yaml").read_text(encoding="utf-8")
+    assert "threads: 1" in config
+    (copy / "config.yaml").write_text(config.replace("threads: 1", "threads: 2"), encoding="utf-8")
+    policy = load_policy(str(copy), runs=tmp_path, command="play", device=None, allow_code=False)
+    assert policy.parts.runtime.threads == torch.get_num_threads() == 1
 
 
 @pytest.mark.usefixtures("unread")
