@@ -1,4 +1,4 @@
-"""Games of GNU Go against itself on 9x9, which come with the package (scripts/make_go9.py makes them)."""
+"""Games of GNU Go on 9x9 that come with the package (scripts/make_go9.py and make_go9_matches.py make them)."""
 
 from __future__ import annotations
 
@@ -23,14 +23,18 @@ from dlcourse.go.record import GameRecord
 from dlcourse.go.results import by_score
 
 PATH: Final = Path(__file__).with_name("go9.npz")
+MATCHES: Final = Path(__file__).with_name("go9_matches.npz")
 SIZE: Final = 9
 
 
 class Go9(GoSet):
     """The positions of 9x9 games that two GNU Go programs played after a few random moves, which are not learned from.
 
+    There are also games of GNU Go against networks that had learned from it: the positions that such networks reach.
+
     Args:
         planes: What a network sees: basic (stones), history (and the last 4 moves) or full (8 moves, ko, liberties).
+        matches: Whether games of GNU Go against networks are learned from and validated on, too; the test has none.
         moves: Whose moves are learned: all, or winner, those of each game's winner alone; the test asks for all.
         val_fraction: Share of the other games that is held out for validation.
         test_fraction: Share of the games that is the test split; it never moves.
@@ -46,6 +50,7 @@ class Go9(GoSet):
         self,
         *,
         planes: Planes = "history",
+        matches: bool = False,
         moves: Moves = "all",
         val_fraction: float = 0.1,
         test_fraction: float = 0.1,
@@ -69,6 +74,7 @@ class Go9(GoSet):
             val_positions=val_positions,
             test_positions=test_positions,
         )
+        self.matches = matches
 
     def read(self) -> Games:
         """Replay the games of the file, or take them from the cache."""
@@ -76,13 +82,21 @@ class Go9(GoSet):
         digest = hashlib.sha256(b"".join(array.tobytes() for array in content)).hexdigest()
         return gather_games(lambda: records(content), digest=digest, size=SIZE, where=str(PATH))
 
+    def testable(self, games: Games) -> Mask:
+        """Those of GNU Go against itself: numbers with and without matches stand side by side."""
+        return games.order < len(self._between_programs.results)
+
     def meant(self, games: Games) -> Mask:
         """All but the random moves at the beginning of each game."""
         return games.table.numbers.numpy() >= self._content.random[games.order].repeat(games.lengths)
 
     @cached_property
-    def _content(self) -> Embedded:
+    def _between_programs(self) -> Embedded:
         return embedded(PATH)
+
+    @cached_property
+    def _content(self) -> Embedded:
+        return joined(self._between_programs, embedded(MATCHES)) if self.matches else self._between_programs
 
 
 class Embedded(NamedTuple):
@@ -116,6 +130,16 @@ def embedded(path: Path) -> Embedded:
     if not _fits(content):
         raise DataError(f"{path}: is damaged (its arrays do not fit each other): install dlcourse again")
     return content
+
+
+def joined(first: Embedded, second: Embedded) -> Embedded:
+    """The games of both, in order."""
+    return Embedded(
+        np.concatenate([first.moves, second.moves]),
+        np.concatenate([first.starts, second.starts[1:] + len(first.moves)]),
+        np.concatenate([first.random, second.random]),
+        np.concatenate([first.results, second.results]),
+    )
 
 
 def _fits(content: Embedded) -> bool:

@@ -93,6 +93,10 @@ class GoSet(DataSet):
         """Bool, of every row of the table, whether its move was chosen by a player: one that was not stands nowhere."""
         return np.ones(len(games.table), dtype=np.bool_)
 
+    def testable(self, games: Games) -> Mask:
+        """Bool [G], which games the test may be drawn from; of the others none is held out for it."""
+        return np.ones(len(games), dtype=np.bool_)
+
     def facts(self) -> Mapping[str, object]:
         """How many planes a position has, and the lines of the board."""
         return {"in_channels": PLANES[self.planes], "board_size": self.size}
@@ -104,7 +108,9 @@ class GoSet(DataSet):
         left_out = [(reason, source, "") for reason, source in zip(reasons, games.sources, strict=True) if reason]
         skipped = replace(games.skipped, named=[*games.skipped.named, *left_out])
         wanted = np.array([not reason for reason in reasons], dtype=np.bool_)
-        rest, test = held_out(games.keys, wanted, self.test_fraction, seed=TEST_SEED)
+        testable = self.testable(games)
+        rest, test = held_out(games.keys, wanted & testable, self.test_fraction, seed=TEST_SEED)
+        rest |= wanted & ~testable
         train, val = held_out(games.keys, rest, self.fold or self.val_fraction, seed=mix(self.split_seed, 1))
         meant = self.meant(games)
         learned = meant & games.won if self.moves == "winner" else meant

@@ -20,9 +20,9 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DLCOURSE_CACHE", str(tmp_path / "cache"))
 
 
-def arrays() -> dict[str, np.ndarray]:
+def arrays(*, seed: int = 0) -> dict[str, np.ndarray]:
     """Games of different points in a row, which are legal; two passes end each."""
-    generator = np.random.default_rng(0)
+    generator = np.random.default_rng(seed)
     games = [np.append(generator.permutation(81)[: MOVES - 2], [81, 81]) for _ in range(GAMES)]
     return {
         "moves": np.concatenate(games).astype(np.uint8),
@@ -68,6 +68,34 @@ def test_of_the_winner_alone_the_moves_are_learned_and_the_test_stays(file: Path
         assert won.rows.tolist() == kept
     assert torch.equal(one.test.rows, every.test.rows) and one.test.fingerprint == every.test.fingerprint
     assert "who is not known of 10 games; the test asks for all moves" in data.notes()[-1]
+
+
+def test_matches_are_learned_from_and_validated_on_but_never_tested_on(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = arrays(seed=1)
+    content["random"][:] = 0
+    matches = tmp_path / "go9_matches.npz"
+    np.savez_compressed(matches, **content)
+    monkeypatch.setattr(go9, "MATCHES", matches)
+    alone, both = Go9().load(), Go9(matches=True).load()
+    assert torch.equal(both.test.rows, alone.test.rows)
+    for with_matches, without in ((both.train, alone.train), (both.val, alone.val)):
+        own = with_matches.rows[with_matches.rows < GAMES * MOVES]
+        assert torch.equal(own, without.rows)
+        assert len(own) < len(with_matches.rows)
+    learned = len(both.train.rows) + len(both.val.rows) - len(alone.train.rows) - len(alone.val.rows)
+    assert learned == GAMES * MOVES  # of a match every move was a player's choice
+
+
+def test_of_matches_the_winner_is_known_too(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = arrays(seed=1)
+    np.savez_compressed(tmp_path / "go9_matches.npz", **content)
+    monkeypatch.setattr(go9, "MATCHES", tmp_path / "go9_matches.npz")
+    splits = Go9(matches=True, moves="winner").load()
+    for row in torch.cat([splits.train.rows, splits.val.rows]).tolist():
+        result = content["results"][row // MOVES % GAMES]
+        assert result == (-1 if row % MOVES % 2 else 1)
 
 
 def test_a_game_that_stands_twice_keeps_the_others_in_their_places(file: Path) -> None:
