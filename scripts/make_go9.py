@@ -138,11 +138,16 @@ def make(argv: Sequence[str]) -> None:
             to_go = minutes / done * (len(missing) - done)
             print(f"{done}/{len(missing)} pieces, {minutes:.1f} minutes, {to_go:.1f} to go{note}", flush=True)
     games = Games.join([Games.load(piece.path) for piece in pieces])
-    out = given.out or Path(next(iter(dlcourse.data.__path__))) / "go9.npz"
-    games.save(out)
+    put(games, given.out, name="go9.npz")
+
+
+def put(games: Games, out: Path | None, *, name: str) -> None:
+    """Write the games to `out` or, if that is None, into the package by `name`; say what they are."""
+    path = out or Path(next(iter(dlcourse.data.__path__))) / name
+    games.save(path)
     print(
-        f"{out}: {len(games.results):,} games, {len(games.moves):,} moves, {games.random.sum():,} of them random, "
-        f"Black won {(games.results > 0).mean():.1%}, {out.stat().st_size:,} bytes"
+        f"{path}: {len(games.results):,} games, {len(games.moves):,} moves, {games.random.sum():,} of them random, "
+        f"Black won {(games.results > 0).mean():.1%}, {path.stat().st_size:,} bytes"
     )
 
 

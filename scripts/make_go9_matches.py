@@ -16,9 +16,8 @@ from pathlib import Path
 
 import numpy as np
 from baseline.command import answer
-from make_go9 import SIZE, Games
+from make_go9 import SIZE, Games, put
 
-import dlcourse.data
 from dlcourse.commands.arguments import argument, read
 from dlcourse.errors import DataError
 from dlcourse.go.points import BLACK, WHITE
@@ -52,13 +51,7 @@ def make(argv: Sequence[str]) -> None:
     found = {record.moves.tobytes(): record for record in records(given.games) if fits(record)}
     if not found:
         raise DataError(f"{given.games}: holds no game on 9x9 with a winner")
-    games = Games.join([game_of(record) for record in found.values()])
-    out = given.out or Path(next(iter(dlcourse.data.__path__))) / "go9_matches.npz"
-    games.save(out)
-    print(
-        f"{out}: {len(games.results):,} games, {len(games.moves):,} moves, "
-        f"Black won {(games.results > 0).mean():.1%}, {out.stat().st_size:,} bytes"
-    )
+    put(Games.join([game_of(record) for record in found.values()]), given.out, name="go9_matches.npz")
 
 
 def records(folder: Path) -> Iterator[GameRecord]:
