@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
 from torch import nn
 
-from dlcourse.data.base import Splits, mix
+from dlcourse.data.base import Draw, Splits, mix
 from dlcourse.errors import CheckpointError, DataError
 from dlcourse.files import write_json, write_text
-from dlcourse.folders import RunFolder
+from dlcourse.folders import MARK, RunFolder, find_run
 from dlcourse.results.stored import CHOICES, read_config
 from dlcourse.run.environment import environment
 from dlcourse.run.parts import Network, Parts
@@ -77,10 +78,16 @@ def begin(parts: Parts, splits: Splits) -> tuple[Plan, State]:
 
 
 def _rehearse(parts: Parts, splits: Splits, model: nn.Module) -> None:
-    """Try a step on two samples, or on one if that is all that a micro-batch holds."""
+    """Try a step on two samples, or on one if that is all that a micro-batch holds.
+
+    As validation sees them and, if that has another shape, as the first epoch does.
+    """
     smallest = min(parts.settings.batch_size, len(splits.train)) // parts.settings.accumulate
-    batch = splits.train.fetch(torch.arange(min(2, max(1, smallest))))
-    parts.runtime.rehearse(model, lambda twin: parts.task.loss(twin, batch))
+    indices = torch.arange(min(2, max(1, smallest)))
+    plain, drawn = (splits.train.fetch(indices, draw=draw) for draw in (None, Draw(parts.settings.seed, 0)))
+    shapes = [[tensor.shape for tensor in batch.inputs] for batch in (plain, drawn)]
+    for batch in (plain,) if shapes[0] == shapes[1] else (plain, drawn):
+        parts.runtime.rehearse(model, lambda twin, batch=batch: parts.task.loss(twin, batch))
 
 
 def read_splits(parts: Network) -> Splits:
@@ -135,8 +142,24 @@ def write_config(run: Run, config: Mapping[str, Any]) -> None:
     known = [name for name in config["runtime"] if name != "_target_"]
     runtime = {**config["runtime"], **{name: getattr(run.parts.runtime, name) for name in known}}
     data = {**config["data"], **run.parts.data.settled()}
-    resolved = {**config, "runtime": runtime, "data": data, CHOICES: dict(run.parts.choices)}
+    init = pinned(config.get("init"), runs=run.parts.settings.runs)
+    resolved = {**config, "runtime": runtime, "data": data, "init": init, CHOICES: dict(run.parts.choices)}
     write_text(run.folder.config, yaml.safe_dump(resolved, allow_unicode=True, sort_keys=False))
+
+
+def pinned(node: Any, *, runs: str) -> Any:
+    """The calls of `init` with the runs that they start from by their full names: another `latest` will come."""
+    if isinstance(node, list):
+        return [pinned(one, runs=runs) for one in node]
+    if not isinstance(node, Mapping):
+        return node
+    if "_target_" not in node:
+        return {name: pinned(one, runs=runs) for name, one in node.items()}
+    word = node.get("run")
+    if "runs" not in node or not isinstance(word, str) or (Path(word).expanduser() / MARK).is_file():
+        return dict(node)
+    place = Path(node["runs"] or runs).expanduser()
+    return {**node, "run": find_run(word, runs=place).path.relative_to(place).as_posix()}
 
 
 def read_head(folder: RunFolder) -> tuple[dict[str, Any], dict[str, str | None]]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import yaml
 from PIL import Image
 
 from dlcourse.cli import main
@@ -121,3 +122,24 @@ def test_texts_have_no_mirror_images(capsys: pytest.CaptureFixture[str]) -> None
     words = ["model=bigru_attention", "data=reviews_toy", "task=text_classification", "task.mirror=true"]
     assert main(["train", *words]) == 2
     assert "task.mirror: TextClassification takes no such argument" in capsys.readouterr().err
+
+
+def test_a_size_that_the_model_cannot_take_is_told_before_the_first_step(
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = (*SMALL, f"data.root={images}", f"runs={tmp_path / 'runs'}")
+    assert main(["train", *words, "data.sizes=[6]"]) == 2
+    assert "cannot take a training step on this data" in capsys.readouterr().err
+    assert main(["train", *words, "data.sizes=[10]", "test=false"]) == 0
+
+
+def test_the_run_that_another_starts_from_is_kept_by_its_full_name(images: Path, tmp_path: Path) -> None:
+    words = (*SMALL, f"data.root={images}", f"runs={tmp_path / 'runs'}", "max_steps=2", "test=false")
+    assert main(["train", *words]) == 0
+    [first] = all_runs(tmp_path / "runs")
+    assert main(["train", *words, "init=from_run", "init.run=latest"]) == 0
+    [second] = [run for run in all_runs(tmp_path / "runs") if run.path != first.path]
+    kept = yaml.safe_load(second.config.read_text(encoding="utf-8"))["init"]
+    assert kept["run"] == first.path.relative_to(tmp_path / "runs").as_posix()
+    assert main(["train", f"resume={second.path}", "max_steps=3"]) == 0
+    assert yaml.safe_load(second.config.read_text(encoding="utf-8"))["init"] == kept

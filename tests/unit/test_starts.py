@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from run_folders import make_run
 from scipy.sparse import csr_array
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -28,6 +29,7 @@ from dlcourse.models.ngrams import NgramBag
 from dlcourse.models.poetry_lstm import PoetryLSTM
 from dlcourse.models.text_lm import BiLanguageModel
 from dlcourse.run.parts import assemble, start_values
+from dlcourse.run.prepare import pinned
 from dlcourse.text.characters import CharacterEncoder
 from dlcourse.text.encoders import Encoder, build_encoder
 from dlcourse.text.ragged import Ragged
@@ -513,6 +515,19 @@ def test_one_start_value_is_set_by_its_group() -> None:
     assert [(start.at, start.arguments["run"], start.arguments["runs"]) for start in parts.init] == [
         ("init", "latest", "elsewhere")
     ]
+
+
+def test_runs_to_start_from_are_kept_by_their_full_names_and_paths_as_they_are(tmp_path: Path) -> None:
+    folder = make_run(tmp_path)
+    name = folder.path.relative_to(tmp_path).as_posix()
+    call = {"_target_": "any", "run": "latest", "runs": None}
+    assert pinned(call, runs=str(tmp_path)) == {**call, "run": name}
+    assert pinned({"a": call, "b": CALL}, runs=str(tmp_path)) == {"a": {**call, "run": name}, "b": CALL}
+    assert pinned([CALL, call], runs=str(tmp_path)) == [CALL, {**call, "run": name}]
+    assert pinned({**call, "runs": str(tmp_path)}, runs="elsewhere")["run"] == name
+    by_path = {**call, "run": str(folder.path)}
+    assert pinned(by_path, runs="elsewhere") == by_path
+    assert pinned(None, runs="elsewhere") is None
 
 
 def test_several_start_values_are_set_by_their_names() -> None:
