@@ -121,10 +121,8 @@ class GoSet(DataSet):
             raise DataError(too_few(int(wanted.sum()), skipped, advice=advice))
         self._notes = told(skipped, games=[int(part.sum()) for part in (train, val, test)])
         if self.moves == "winner":
-            self._notes.append(
-                f"learned and validated are the moves of the winner, who is not known of {unknown:,} games; the test "
-                "asks for all moves"
-            )
+            gone = f"; of {unknown:,} games the winner is not known" if unknown else ""
+            self._notes.append(f"only the winners' moves are learned and validated; the test asks for all{gone}")
         rows = (parts[0], spread(parts[1], self.val_positions), spread(parts[2], self.test_positions))
         splits = [GoSplit(games.table, part, self.planes, self.symmetry, self.epoch_size) for part in rows]
         lines = named(skipped)

@@ -155,7 +155,7 @@ def test_the_moves_of_the_winner_are_his_own_and_a_game_without_one_gives_none(t
     ]
     for part, whole in zip(won[:2], every[:2], strict=True):
         assert part.rows.tolist() == [row for row in whole.rows.tolist() if expected[row]]
-    assert "who is not known of 7 games" in data.notes()[-1]
+    assert "of 7 games the winner is not known" in data.notes()[-1]
 
 
 def test_without_any_winner_the_user_is_told_to_take_all_moves(tmp_path: Path) -> None:
