@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from dlcourse.results.groups import Group, fold_of
+from dlcourse.results.groups import ABSENT, Group, fold_of
 from dlcourse.results.record import RunRecord
 
+APART = frozenset({"seed", "experiment"})  # an experiment's name stands for settings, which are compared themselves
 MOST_NAMED = 3  # runs or settings in one sentence
 SOURCE = "Bengio and Grandvalet 2004, JMLR 5:1089"
 """No estimate of the variance of a mean over folds is unbiased."""
@@ -30,7 +31,7 @@ def caveats(groups: Sequence[Group], strata: Sequence[Sequence[Group]], *, names
     if len(strata) > 1:
         found.append(other_measures(groups))
     for members in strata:
-        found += other_items(members)
+        found += other_items(members) + confounded(members, names=names)
     for group in groups:
         if group.varies:
             found.append(
@@ -43,6 +44,23 @@ def caveats(groups: Sequence[Group], strata: Sequence[Sequence[Group]], *, names
                 "other and count as one."
             )
     return found
+
+
+def confounded(groups: Sequence[Group], *, names: Mapping[str, str]) -> list[str]:
+    """Of two groups that differ in more than one setting, that no number says which of these it is."""
+    if len(groups) != 2:
+        return []  # with more, one setting at a time may change between two of them
+    one, other = (group.differs for group in groups)
+    # What only one of two models has comes with the model.
+    both = [name for name in one if name in other and ABSENT not in (one[name], other[name])]
+    differ = [name for name in both if name not in APART and one[name] != other[name]]
+    if len(differ) < 2:
+        return []
+    first, second = (names[group.name] for group in groups)
+    return [
+        f"{first} and {second} differ in {len(differ)} settings ({listed(differ)}): what of them makes a difference "
+        "between the two, this comparison cannot tell."
+    ]
 
 
 def shared_training(names: Sequence[str]) -> str:

@@ -294,6 +294,18 @@ def test_averaging_over_settings_is_said_and_pairs_them(runs: Runs) -> None:
     assert contrast.paired.interval.difference == pytest.approx(0.1)
 
 
+def test_of_two_groups_that_differ_in_several_settings_none_is_blamed(runs: Runs) -> None:
+    one = runs.seeds([0.91, 0.92, 0.93], lr=0.1)
+    other = [
+        runs.one(value, seed=seed, lr=0.2, name="lenet5-digits") for seed, value in enumerate([0.7, 0.71, 0.72], 1)
+    ]
+    assert "differ in 2 settings (model and optimizer.lr): what of them makes a difference" in said(
+        compared([*one, *other])
+    )
+    alike = runs.seeds([0.71, 0.72, 0.73], lr=0.2)
+    assert "what of them makes a difference" not in said(compared([*one, *alike]))
+
+
 def test_without_any_test_the_validation_is_compared(runs: Runs) -> None:
     found = compared([runs.one(numbers={}), runs.one(numbers={}, lr=0.2)])
     assert found.strata[0].question.split == "val"
