@@ -72,6 +72,7 @@ def test_killed_with_its_training_it_goes_on_from_the_checkpoint_and_skips_what_
     assert FIRST.metrics.read_bytes() == Path("straight/metrics.jsonl").read_bytes()
 
 
+@pytest.mark.slow
 def test_ctrl_c_lets_the_training_save(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     process = begin("max_steps=100000", "seeds=3")

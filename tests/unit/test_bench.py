@@ -91,7 +91,12 @@ def test_arms_that_cannot_be_compared_are_refused(peer: tuple[float, ...], targe
 
 
 @pytest.mark.parametrize(
-    ("name", "targets"), [("loop", 1), ("pipeline", 1), pytest.param("bucketing", 2, marks=pytest.mark.slow)]
+    ("name", "targets"),
+    [
+        pytest.param("loop", 1, marks=pytest.mark.slow),
+        ("pipeline", 1),
+        pytest.param("bucketing", 2, marks=pytest.mark.slow),
+    ],
 )
 def test_the_quick_form_gives_rows_that_can_be_written(name: str, targets: int) -> None:
     rows = benchmark(name).measure(repetitions=1, quick=True)

@@ -152,6 +152,7 @@ def test_a_command_line_that_never_trains_is_reported_with_its_own_words(tmp_pat
         floors.probe(["optimizer.lrr=1"], steps=1, rounds=1, folder=tmp_path)
 
 
+@pytest.mark.slow
 def test_a_tiny_run_is_timed_and_counted_in_its_own_process(tmp_path: Path) -> None:
     words = ["data=digits", "model.width=2", "batch_size=8", "runtime.device=cpu", "runtime.precision=fp32"]
     found = floors.probe(words, steps=2, rounds=1, folder=tmp_path)

@@ -120,7 +120,14 @@ def two_steps(words: Sequence[str]) -> tuple[State, Copies]:
     return state, copies
 
 
-@pytest.mark.parametrize("words", QUICK.values(), ids=QUICK)
+@pytest.mark.parametrize(
+    "words",
+    # A few seconds each, so all but the first are left to `make verify`.
+    [
+        pytest.param(words, id=name, marks=[pytest.mark.slow] if at else [])
+        for at, (name, words) in enumerate(QUICK.items())
+    ],
+)
 def test_a_step_reads_nothing_from_the_device_and_waits_for_no_copy(words: tuple[str, ...]) -> None:
     state, copies = two_steps(words)
     assert state.step == 2 and all(loss.is_meta for loss in state.losses)
