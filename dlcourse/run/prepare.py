@@ -127,7 +127,8 @@ def start_from(parts: Parts, splits: Splits, state: State) -> list[str]:
 def write_head(run: Run, config: Mapping[str, Any], *, overrides: list[str]) -> None:
     """Write what is known before the first step: config, overrides, environment, data, what decides, keepsakes."""
     parts, folder = run.parts, run.folder
-    write_config(run, config)
+    # A resumed run, which asks for no start values any more, may have outlived the run that it started from.
+    write_config(run, {**config, "init": pinned(config.get("init"), runs=parts.settings.runs)})
     write_text(folder.path / "overrides.txt", "".join(f"{word}\n" for word in overrides))
     write_json(folder.path / "environment.json", environment(parts.runtime))
     sizes = {name: {"items": len(getattr(run.splits, name)), "sha256": sha} for name, sha in run.fingerprints.items()}
@@ -142,8 +143,7 @@ def write_config(run: Run, config: Mapping[str, Any]) -> None:
     known = [name for name in config["runtime"] if name != "_target_"]
     runtime = {**config["runtime"], **{name: getattr(run.parts.runtime, name) for name in known}}
     data = {**config["data"], **run.parts.data.settled()}
-    init = pinned(config.get("init"), runs=run.parts.settings.runs)
-    resolved = {**config, "runtime": runtime, "data": data, "init": init, CHOICES: dict(run.parts.choices)}
+    resolved = {**config, "runtime": runtime, "data": data, CHOICES: dict(run.parts.choices)}
     write_text(run.folder.config, yaml.safe_dump(resolved, allow_unicode=True, sort_keys=False))
 
 

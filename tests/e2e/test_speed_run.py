@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -141,5 +142,6 @@ def test_the_run_that_another_starts_from_is_kept_by_its_full_name(images: Path,
     [second] = [run for run in all_runs(tmp_path / "runs") if run.path != first.path]
     kept = yaml.safe_load(second.config.read_text(encoding="utf-8"))["init"]
     assert kept["run"] == first.path.relative_to(tmp_path / "runs").as_posix()
+    shutil.rmtree(first.path)  # a run that has begun needs it no more
     assert main(["train", f"resume={second.path}", "max_steps=3"]) == 0
     assert yaml.safe_load(second.config.read_text(encoding="utf-8"))["init"] == kept
