@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from dlcourse.config import tree
+from dlcourse.config.annotations import annotation_of
 from dlcourse.config.kinds import named_values
 from dlcourse.config.overrides import MAY_TAKE_VALUE, SWITCHES, TAKES_VALUE, split
 from dlcourse.config.settings import KNOWN
@@ -60,8 +61,11 @@ def _known_values(key: str, *, before: Sequence[str], extra: Sequence[str]) -> I
         yield from groups[key]
     elif known := KNOWN.get(key):
         yield from named_values(known.annotation)
-    elif isinstance(_composed(before, extra).get(key), bool):
-        yield from ("true", "false")
+    else:
+        config = _composed(before, extra)
+        parent, _, argument = key.rpartition(".")
+        words = named_values(annotation_of(str(config.get(f"{parent}._target_")), argument))
+        yield from words or (("true", "false") if isinstance(config.get(key), bool) else ())
 
 
 def _composed(before: Sequence[str], extra: Sequence[str]) -> dict[str, object]:

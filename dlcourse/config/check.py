@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlcourse.config import settings, tree
+from dlcourse.config.annotations import annotation_of
 from dlcourse.config.compose import PRIMARY, compose
-from dlcourse.config.kinds import shown
+from dlcourse.config.kinds import Misfit, conform, named_values, shown
 from dlcourse.config.names import unknown
 from dlcourse.config.overrides import Words, parse_all
 from dlcourse.config.settings import GROUPS, KNOWN
@@ -179,9 +180,22 @@ def _check_change(config: Mapping[str, Any], *, change: Change, own: set[str]) -
         else:
             # Who writes `lr: 1` into a YAML means a number; a shipped one says 1.0.
             loose = isinstance(default, int) and isinstance(value, float) and change.key.partition(".")[0] in own
-            line = _type_fault(change.key, value, default=default) if present and not loose else None
+            line = _argument_fault(config, change.key, value, default=default) if present and not loose else None
         if line:
             yield line
+
+
+def _argument_fault(config: Mapping[str, Any], key: str, value: object, *, default: object) -> str | None:
+    """The line for a value that an argument cannot take: by its annotation if that names words, else by its default."""
+    annotation = annotation_of(_target(config, key) or "", key.rpartition(".")[2])
+    if not set(named_values(annotation)) - {"true", "false"}:
+        return _type_fault(key, value, default=default)
+    try:
+        if not _interpolated(value):
+            conform(value, annotation)
+    except Misfit as misfit:
+        return f"{key} must be {misfit}, not {shown(value)}"
+    return None
 
 
 def _type_fault(key: str, value: object, *, default: object) -> str | None:
@@ -229,9 +243,15 @@ def _check_targets(node: object, *, at: str = "") -> Iterator[str]:
 
 def _callee(config: Mapping[str, Any], key: str) -> str | None:
     """The last word of what the key's parent calls: `sgd`."""
+    target = _target(config, key)
+    return target.rpartition(".")[2] if target else None
+
+
+def _target(config: Mapping[str, Any], key: str) -> str | None:
+    """What the key's parent calls, if it is a call."""
     present, parent = tree.look_up(config, key.rpartition(".")[0])
     target = parent.get("_target_") if present and isinstance(parent, Mapping) else None
-    return str(target).rpartition(".")[2] if target else None
+    return str(target) if target else None
 
 
 def _keys(config: Mapping[str, Any]) -> list[str]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
 NAMES: Mapping[object, str] = {
-    bool: "true or false",
     int: "a whole number",
     float: "a number",
     str: "text",
@@ -54,6 +53,8 @@ def describe(annotation: Any) -> str:
         origin = get_origin(choice)
         if origin is Literal:
             words += [str(name) for name in get_args(choice)]
+        elif choice is bool:
+            words += ["true", "false"]
         elif origin in SEQUENCES or choice in SEQUENCES:
             words.append("a list such as [1,2]")
         else:
