@@ -56,7 +56,7 @@ def told(record: RunRecord) -> Iterator[str]:
         "tags": " ".join(record.tags),
         "state": ended(record),
         "began": f"{record.began.astimezone():%Y-%m-%d %H:%M:%S}",
-        "worked": f"{duration(record.seconds)}, {record.step:,} steps, {record.epoch:g} epochs",
+        "worked": f"{duration(record.seconds)}, {counted(record.step, 'step')}, {counted(record.epoch, 'epoch')}",
         "command": command_of(folder),
     }
     yield from (f"{name:8} {fact}" for name, fact in facts.items() if fact)
@@ -174,9 +174,10 @@ def restore(argv: list[str]) -> int:
     return 0
 
 
-def counted(count: int, noun: str) -> str:
-    """A number with its noun: 1 run, 2 runs."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+def counted(count: float, noun: str) -> str:
+    """A number with its noun: 1 run, 2 runs, 2.5 runs."""
+    number = f"{count:,}" if isinstance(count, int) else f"{count:g}"
+    return f"{number} {noun}" if count == 1 else f"{number} {noun}s"
 
 
 def megabytes(size: int) -> str:

@@ -22,7 +22,7 @@ CHOICES = {
     "model": "resnet18",
     "data": "cifar10",
     "optimizer": "sgd",
-    "scheduler": "one_cycle",
+    "scheduler": "onecycle",
     "task": "classification",
 }
 

@@ -15,6 +15,7 @@ import pytest
 from run_folders import make_run, write_json
 
 from dlcourse.cli import main
+from dlcourse.commands.run_actions import counted
 from dlcourse.config.overrides import parse
 from dlcourse.errors import UserError
 from dlcourse.folders import NoSuchRun, RunFolder, find_run, held
@@ -296,3 +297,10 @@ def test_the_command_imports_neither_torch_nor_scipy(runs: Path) -> None:
     code = "import sys; from dlcourse.cli import main; main(['runs']); print({'torch', 'scipy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     assert done.stdout.splitlines()[-1] == "set()"
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(0, "0 steps"), (1, "1 step"), (1.0, "1 step"), (0.5, "0.5 steps"), (1234, "1,234 steps")]
+)
+def test_one_thing_is_not_called_several(number: float, words: str) -> None:
+    assert counted(number, "step") == words
