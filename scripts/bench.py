@@ -23,8 +23,8 @@ from pathlib import Path
 from benchmarks.table import Row, render
 
 BENCHMARKS = (
-    "loop", "lenet5", "resnet18", "pipeline", "tokenizer", "bucketing", "go_reading", "generation", "run_index",
-    "startup", "floors", "allocator",
+    "loop", "lenet5", "resnet18", "speednet", "pipeline", "tokenizer", "bucketing", "go_reading", "generation",
+    "run_index", "startup", "floors", "allocator",
 )  # fmt: skip
 NEED_LIGHTNING = frozenset({"lenet5", "resnet18"})
 REAL = {"bucketing": "imdb", "go_reading": "go"}

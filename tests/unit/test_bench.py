@@ -95,6 +95,7 @@ def test_arms_that_cannot_be_compared_are_refused(peer: tuple[float, ...], targe
     [
         pytest.param("loop", 1, marks=pytest.mark.slow),
         ("pipeline", 1),
+        pytest.param("speednet", 0, marks=pytest.mark.slow),
         pytest.param("bucketing", 2, marks=pytest.mark.slow),
     ],
 )

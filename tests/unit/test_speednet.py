@@ -76,6 +76,25 @@ def test_it_computes_what_is_written_out_here() -> None:
     torch.testing.assert_close(model(images), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("side", [16, 17])
+def test_even_maps_leave_off_the_last_row_and_column_of_odd_ones_alone(side: int) -> None:
+    plain, even = Block(3, 4).train(), Block(3, 4, even_maps=True).train()
+    even.load_state_dict(plain.state_dict())
+    maps = torch.randn(2, 3, side, side)
+    torch.testing.assert_close(even(maps), plain(maps[:, :, :16, :16]))
+
+
+def test_even_maps_keep_the_layout_of_maps_and_of_their_gradient() -> None:
+    maps = torch.randn(2, 3, 7, 7).contiguous(memory_format=torch.channels_last).requires_grad_()
+    seen: list[torch.Tensor] = []
+    block = Block(3, 4, even_maps=True).to(memory_format=torch.channels_last)
+    block.conv1.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    block(maps).square().sum().backward()
+    assert seen[0].shape == (2, 3, 6, 6) and seen[0].is_contiguous(memory_format=torch.channels_last)
+    assert maps.grad is not None and maps.grad.is_contiguous(memory_format=torch.channels_last)
+    assert not maps.grad[:, :, 6].any() and not maps.grad[:, :, :, 6].any()
+
+
 def test_batch_norm_renews_four_tenths_of_its_statistics_in_a_step() -> None:
     block = Block(2, 2).train()
     images = torch.randn(5, 2, 8, 8)

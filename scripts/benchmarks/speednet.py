@@ -1,0 +1,36 @@
+"""The speed run for two CPU cores, step by step: what each of its savings gives, on CIFAR-10-shaped images."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from benchmarks import own_path
+from benchmarks.table import GAIN, Row, interleaved
+
+PEERS = {
+    "odd maps as they are": ("model.even_maps=false",),
+    "a trained bias behind the whitening": ("model.whitening_bias=true",),
+    "both": ("model.even_maps=false", "model.whitening_bias=true"),
+    "batches of 2,000": ("batch_size=2000",),
+}
+"""What is left out of `experiment=cifar10_cpu`, and the words that leave it out."""
+
+
+def measure(*, repetitions: int, quick: bool) -> list[Row]:
+    """The experiment against itself without each saving, all threads, images a second by the wall clock."""
+    small = ("batch_size=16",) if quick else ()
+    with own_path.noise_files() as root:
+        taken = interleaved(
+            {
+                name: partial(
+                    own_path.samples_per_second,
+                    root,
+                    overrides=("experiment=cifar10_cpu", "runtime.device=cpu", "log_every=1", *words, *small),
+                    warm=1,
+                    steps=2,
+                )
+                for name, words in {"ours": (), **PEERS}.items()
+            },
+            repetitions=repetitions,
+        )
+    return [Row(f"speed run, peer: {name}", "images/s", taken["ours"], taken[name], GAIN) for name in PEERS]
