@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from dlcourse.data.augment import Flip, PaddingMode
+from dlcourse.data.augment import Augmentation, Flip, PaddingMode
 from dlcourse.data.fetch import Remote, fetch, unpack_tar
 from dlcourse.data.image_set import Labelled, Parts, RootedImageSet, check_labels, image_facts
 from dlcourse.data.roots import find_folder, incomplete, not_found, read_exactly, read_names
@@ -137,11 +137,9 @@ class CIFAR10(Cifar):
             val_fraction=val_fraction,
             split_seed=split_seed,
             fold=fold,
-            crop_padding=crop_padding,
-            padding_mode=padding_mode,
-            flip=flip,
-            cutout=cutout,
-            sizes=sizes,
+            augmentation=Augmentation(
+                crop_padding=crop_padding, padding_mode=padding_mode, flip=flip, cutout=cutout, sizes=tuple(sizes)
+            ),
         )
 
 
@@ -194,9 +192,7 @@ class CIFAR100(Cifar):
             val_fraction=val_fraction,
             split_seed=split_seed,
             fold=fold,
-            crop_padding=crop_padding,
-            padding_mode=padding_mode,
-            flip=flip,
-            cutout=cutout,
-            sizes=sizes,
+            augmentation=Augmentation(
+                crop_padding=crop_padding, padding_mode=padding_mode, flip=flip, cutout=cutout, sizes=tuple(sizes)
+            ),
         )

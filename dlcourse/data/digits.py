@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from dlcourse.data.augment import Flip, PaddingMode
+from dlcourse.data.augment import Augmentation, Flip, PaddingMode
 from dlcourse.data.image_set import TEST_SEED, ImageSet, Labelled, Parts, image_facts
 from dlcourse.data.split import stratified
 from dlcourse.errors import DataError
@@ -52,11 +52,9 @@ class Digits(ImageSet):
             val_fraction=val_fraction,
             split_seed=split_seed,
             fold=fold,
-            crop_padding=crop_padding,
-            padding_mode=padding_mode,
-            flip=flip,
-            cutout=cutout,
-            sizes=sizes,
+            augmentation=Augmentation(
+                crop_padding=crop_padding, padding_mode=padding_mode, flip=flip, cutout=cutout, sizes=tuple(sizes)
+            ),
         )
 
     def facts(self) -> Mapping[str, object]:

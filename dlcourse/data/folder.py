@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from dlcourse.data.augment import Flip, PaddingMode
+from dlcourse.data.augment import Augmentation, Flip, PaddingMode
 from dlcourse.data.decode import check_memory, decode_all, some
 from dlcourse.data.image_set import TEST_SEED, ImageSet, Labelled, Parts, fraction, image_facts
 from dlcourse.data.roots import checked_root
@@ -78,11 +78,13 @@ class ImageFolder(ImageSet):
             val_fraction=val_fraction,
             split_seed=split_seed,
             fold=fold,
-            crop_padding=size // 8 if crop_padding is None else crop_padding,
-            padding_mode=padding_mode,
-            flip=flip,
-            cutout=cutout,
-            sizes=sizes,
+            augmentation=Augmentation(
+                crop_padding=size // 8 if crop_padding is None else crop_padding,
+                padding_mode=padding_mode,
+                flip=flip,
+                cutout=cutout,
+                sizes=tuple(sizes),
+            ),
         )
         self.root = checked_root(root)
         self.size = size

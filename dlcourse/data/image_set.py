@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -11,7 +11,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from dlcourse.data.augment import NO_AUGMENTATION, Augmentation, Flip, PaddingMode
+from dlcourse.data.augment import NO_AUGMENTATION, Augmentation
 from dlcourse.data.base import DataSet, Splits
 from dlcourse.data.folds import read_fold
 from dlcourse.data.images import ImageSplit
@@ -55,18 +55,12 @@ class ImageSet(DataSet):
         val_fraction: float,
         split_seed: int,
         fold: str | None = None,
-        crop_padding: int,
-        padding_mode: PaddingMode = "constant",
-        flip: Flip,
-        cutout: int,
-        sizes: Sequence[int] = (),
+        augmentation: Augmentation = NO_AUGMENTATION,
     ) -> None:
         self.val_fraction = fraction(val_fraction, name="val_fraction")
         self.fold = read_fold(fold)
         self.split_seed = split_seed
-        self.augmentation = Augmentation(
-            crop_padding=crop_padding, padding_mode=padding_mode, flip=flip, cutout=cutout, sizes=tuple(sizes)
-        )
+        self.augmentation = augmentation
 
     @abstractmethod
     def read(self) -> Parts:
@@ -117,22 +111,9 @@ class RootedImageSet(ImageSet):
         val_fraction: float,
         split_seed: int,
         fold: str | None = None,
-        crop_padding: int,
-        padding_mode: PaddingMode = "constant",
-        flip: Flip,
-        cutout: int,
-        sizes: Sequence[int] = (),
+        augmentation: Augmentation = NO_AUGMENTATION,
     ) -> None:
-        super().__init__(
-            val_fraction=val_fraction,
-            split_seed=split_seed,
-            fold=fold,
-            crop_padding=crop_padding,
-            padding_mode=padding_mode,
-            flip=flip,
-            cutout=cutout,
-            sizes=sizes,
-        )
+        super().__init__(val_fraction=val_fraction, split_seed=split_seed, fold=fold, augmentation=augmentation)
         self.root = checked_root(root)
         self.download = download
 

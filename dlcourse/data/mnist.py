@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from dlcourse.data.augment import Flip, PaddingMode
+from dlcourse.data.augment import Augmentation, Flip, PaddingMode
 from dlcourse.data.fetch import Remote, fetch
 from dlcourse.data.idx import read_idx
 from dlcourse.data.image_set import Labelled, Parts, RootedImageSet, check_labels, image_facts
@@ -114,11 +114,9 @@ class MNIST(Idx):
             val_fraction=val_fraction,
             split_seed=split_seed,
             fold=fold,
-            crop_padding=crop_padding,
-            padding_mode=padding_mode,
-            flip=flip,
-            cutout=cutout,
-            sizes=sizes,
+            augmentation=Augmentation(
+                crop_padding=crop_padding, padding_mode=padding_mode, flip=flip, cutout=cutout, sizes=tuple(sizes)
+            ),
         )
 
 
@@ -180,9 +178,7 @@ class FashionMNIST(Idx):
             val_fraction=val_fraction,
             split_seed=split_seed,
             fold=fold,
-            crop_padding=crop_padding,
-            padding_mode=padding_mode,
-            flip=flip,
-            cutout=cutout,
-            sizes=sizes,
+            augmentation=Augmentation(
+                crop_padding=crop_padding, padding_mode=padding_mode, flip=flip, cutout=cutout, sizes=tuple(sizes)
+            ),
         )

@@ -132,10 +132,9 @@ class Fixed(ImageSet):
     """An image set that holds what it is given."""
 
     def __init__(self, parts: Parts, *, val_fraction: float = 0.25, reflected: int | None = None) -> None:
-        super().__init__(
-            val_fraction=val_fraction, split_seed=1, crop_padding=reflected or 2, flip=True, cutout=0,
-            padding_mode="constant" if reflected is None else "reflect",
-        )  # fmt: skip
+        mode = "constant" if reflected is None else "reflect"
+        augmentation = Augmentation(crop_padding=reflected or 2, padding_mode=mode, flip=True)
+        super().__init__(val_fraction=val_fraction, split_seed=1, augmentation=augmentation)
         self.parts = parts
 
     def facts(self) -> dict[str, object]:
