@@ -97,7 +97,8 @@ class CIFAR10(Cifar):
         val_fraction: Share of each class's training images that is held out for validation.
         split_seed: Names the validation cut.
         fold: Validates on this part of so many instead, such as 2/5; null holds out val_fraction.
-        crop_padding: Pixels added on every side before a random crop of the old size; 0 is off.
+        crop_padding: Pixels added on every side before a random crop; 0 is off.
+        crop_size: Side in pixels of the random crop in training; null is the image's own.
         padding_mode: What crop_padding adds: constant is black, reflect the image mirrored at its border.
         flip: Whether half of the training images are mirrored left to right; alternating: each in every other epoch.
         cutout: Side in pixels of a square that is blanked in each training image; 0 is off.
@@ -126,6 +127,7 @@ class CIFAR10(Cifar):
         split_seed: int = 0,
         fold: str | None = None,
         crop_padding: int = 4,
+        crop_size: int | None = None,
         padding_mode: PaddingMode = "constant",
         flip: Flip = True,
         cutout: int = 0,
@@ -138,7 +140,12 @@ class CIFAR10(Cifar):
             split_seed=split_seed,
             fold=fold,
             augmentation=Augmentation(
-                crop_padding=crop_padding, padding_mode=padding_mode, flip=flip, cutout=cutout, sizes=tuple(sizes)
+                crop_padding=crop_padding,
+                crop_size=crop_size,
+                padding_mode=padding_mode,
+                flip=flip,
+                cutout=cutout,
+                sizes=tuple(sizes),
             ),
         )
 
@@ -152,7 +159,8 @@ class CIFAR100(Cifar):
         val_fraction: Share of each class's training images that is held out for validation.
         split_seed: Names the validation cut.
         fold: Validates on this part of so many instead, such as 2/5; null holds out val_fraction.
-        crop_padding: Pixels added on every side before a random crop of the old size; 0 is off.
+        crop_padding: Pixels added on every side before a random crop; 0 is off.
+        crop_size: Side in pixels of the random crop in training; null is the image's own.
         padding_mode: What crop_padding adds: constant is black, reflect the image mirrored at its border.
         flip: Whether half of the training images are mirrored left to right; alternating: each in every other epoch.
         cutout: Side in pixels of a square that is blanked in each training image; 0 is off.
@@ -181,6 +189,7 @@ class CIFAR100(Cifar):
         split_seed: int = 0,
         fold: str | None = None,
         crop_padding: int = 4,
+        crop_size: int | None = None,
         padding_mode: PaddingMode = "constant",
         flip: Flip = True,
         cutout: int = 0,
@@ -193,6 +202,11 @@ class CIFAR100(Cifar):
             split_seed=split_seed,
             fold=fold,
             augmentation=Augmentation(
-                crop_padding=crop_padding, padding_mode=padding_mode, flip=flip, cutout=cutout, sizes=tuple(sizes)
+                crop_padding=crop_padding,
+                crop_size=crop_size,
+                padding_mode=padding_mode,
+                flip=flip,
+                cutout=cutout,
+                sizes=tuple(sizes),
             ),
         )

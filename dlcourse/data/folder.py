@@ -44,7 +44,8 @@ class ImageFolder(ImageSet):
         val_fraction: Share of each class's training images held out for validation, where there is no val folder.
         split_seed: Names the validation cut.
         fold: Validates on this part of so many instead, such as 2/5; null holds out val_fraction.
-        crop_padding: Pixels added on every side before a random crop of the old size; null is size // 8.
+        crop_padding: Pixels added on every side before a random crop; null is size // 8.
+        crop_size: Side in pixels of the random crop in training; null is the image's own.
         padding_mode: What crop_padding adds: constant is black, reflect the image mirrored at its border.
         flip: Whether half of the training images are mirrored left to right; alternating: each in every other epoch.
         cutout: Side in pixels of a square that is blanked in each training image; 0 is off.
@@ -63,6 +64,7 @@ class ImageFolder(ImageSet):
         split_seed: int = 0,
         fold: str | None = None,
         crop_padding: int | None = None,
+        crop_size: int | None = None,
         padding_mode: PaddingMode = "constant",
         flip: Flip = True,
         cutout: int = 0,
@@ -80,6 +82,7 @@ class ImageFolder(ImageSet):
             fold=fold,
             augmentation=Augmentation(
                 crop_padding=size // 8 if crop_padding is None else crop_padding,
+                crop_size=crop_size,
                 padding_mode=padding_mode,
                 flip=flip,
                 cutout=cutout,

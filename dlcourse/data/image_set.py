@@ -79,6 +79,12 @@ class ImageSet(DataSet):
                 f"data.crop_padding must be less than the {side} pixels of an image that padding_mode=reflect mirrors, "
                 f"not {self.augmentation.crop_padding}"
             )
+        widest = side + 2 * self.augmentation.crop_padding
+        if (self.augmentation.crop_size or 0) > widest:
+            raise ConfigError(
+                f"data.crop_size must be at most the {widest} pixels of an image with its padding, "
+                f"not {self.augmentation.crop_size}"
+            )
         train, val = parts.train, parts.val
         if val is None:
             rest, held_out = stratified(train.labels, self.fold or self.val_fraction, seed=self.split_seed)

@@ -76,7 +76,8 @@ class MNIST(Idx):
         val_fraction: Share of each class's training images that is held out for validation.
         split_seed: Names the validation cut.
         fold: Validates on this part of so many instead, such as 2/5; null holds out val_fraction.
-        crop_padding: Pixels added on every side before a random crop of the old size; 0 is off.
+        crop_padding: Pixels added on every side before a random crop; 0 is off.
+        crop_size: Side in pixels of the random crop in training; null is the image's own.
         padding_mode: What crop_padding adds: constant is black, reflect the image mirrored at its border.
         flip: Whether half of the training images are mirrored left to right; alternating: each in every other epoch.
         cutout: Side in pixels of a square that is blanked in each training image; 0 is off.
@@ -103,6 +104,7 @@ class MNIST(Idx):
         split_seed: int = 0,
         fold: str | None = None,
         crop_padding: int = 2,
+        crop_size: int | None = None,
         padding_mode: PaddingMode = "constant",
         flip: Flip = False,
         cutout: int = 0,
@@ -115,7 +117,12 @@ class MNIST(Idx):
             split_seed=split_seed,
             fold=fold,
             augmentation=Augmentation(
-                crop_padding=crop_padding, padding_mode=padding_mode, flip=flip, cutout=cutout, sizes=tuple(sizes)
+                crop_padding=crop_padding,
+                crop_size=crop_size,
+                padding_mode=padding_mode,
+                flip=flip,
+                cutout=cutout,
+                sizes=tuple(sizes),
             ),
         )
 
@@ -129,7 +136,8 @@ class FashionMNIST(Idx):
         val_fraction: Share of each class's training images that is held out for validation.
         split_seed: Names the validation cut.
         fold: Validates on this part of so many instead, such as 2/5; null holds out val_fraction.
-        crop_padding: Pixels added on every side before a random crop of the old size; 0 is off.
+        crop_padding: Pixels added on every side before a random crop; 0 is off.
+        crop_size: Side in pixels of the random crop in training; null is the image's own.
         padding_mode: What crop_padding adds: constant is black, reflect the image mirrored at its border.
         flip: Whether half of the training images are mirrored left to right; alternating: each in every other epoch.
         cutout: Side in pixels of a square that is blanked in each training image; 0 is off.
@@ -167,6 +175,7 @@ class FashionMNIST(Idx):
         split_seed: int = 0,
         fold: str | None = None,
         crop_padding: int = 2,
+        crop_size: int | None = None,
         padding_mode: PaddingMode = "constant",
         flip: Flip = True,
         cutout: int = 0,
@@ -179,6 +188,11 @@ class FashionMNIST(Idx):
             split_seed=split_seed,
             fold=fold,
             augmentation=Augmentation(
-                crop_padding=crop_padding, padding_mode=padding_mode, flip=flip, cutout=cutout, sizes=tuple(sizes)
+                crop_padding=crop_padding,
+                crop_size=crop_size,
+                padding_mode=padding_mode,
+                flip=flip,
+                cutout=cutout,
+                sizes=tuple(sizes),
             ),
         )

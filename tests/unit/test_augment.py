@@ -38,15 +38,30 @@ def chi_square(values: torch.Tensor, *, cells: int) -> float:
 
 @pytest.mark.parametrize("mode", ["constant", "reflect"])
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("padding", [1, 3, 4])
-def test_every_crop_has_the_pixels_of_torchvisions_pad_and_crop(channels: int, padding: int, mode: PaddingMode) -> None:
-    image = pictures(1, channels=channels)
-    offsets = torch.cartesian_prod(torch.arange(2 * padding + 1), torch.arange(2 * padding + 1))
+@pytest.mark.parametrize(("padding", "size"), [(1, None), (3, None), (4, None), (0, 4), (2, 4), (1, 7), (0, 1)])
+def test_every_crop_has_the_pixels_of_torchvisions_pad_and_crop(
+    channels: int, padding: int, size: int | None, mode: PaddingMode
+) -> None:
+    image, (tall, wide) = pictures(1, channels=channels), (size or 6, size or 5)
+    offsets = torch.cartesian_prod(torch.arange(6 + 2 * padding - tall + 1), torch.arange(5 + 2 * padding - wide + 1))
     images = image.expand(len(offsets), -1, -1, -1)
-    cropped = crop(images, top=offsets[:, 0], left=offsets[:, 1], padding=padding, mode=mode)
+    cropped = crop(images, top=offsets[:, 0], left=offsets[:, 1], padding=padding, size=size, mode=mode)
     padded = functional.pad(image[0].permute(2, 0, 1), [padding], padding_mode=mode)
     for (top, left), found in zip(offsets.tolist(), cropped, strict=True):
-        assert torch.equal(found.permute(2, 0, 1), functional.crop(padded, top, left, 6, 5))
+        assert torch.equal(found.permute(2, 0, 1), functional.crop(padded, top, left, tall, wide))
+
+
+def test_small_crops_come_from_everywhere_in_the_image_and_in_its_border() -> None:
+    # Each pixel is its own place, so that a crop's first one says where it was cut.
+    places = torch.arange(1, 31, dtype=torch.uint8).view(1, 6, 5, 1).expand(3_000, -1, -1, -1).contiguous()
+    cut = Augmentation(crop_size=4)
+    cropped = augment(places, torch.arange(3_000), augmentation=cut, draw=DRAW, fill=torch.tensor([0]))
+    assert cropped.shape == (3_000, 4, 4, 1)
+    top, left = (cropped[:, 0, 0, 0].long() - 1) // 5, (cropped[:, 0, 0, 0].long() - 1) % 5
+    assert chi_square(top * 2 + left, cells=6) > 1e-3
+    assert set((top * 2 + left).tolist()) == set(range(6))
+    padded = Augmentation(crop_size=4, crop_padding=1, cutout=2)
+    assert augment(places, torch.arange(3_000), augmentation=padded, draw=DRAW, fill=GREY[:1]).shape == (3_000, 4, 4, 1)
 
 
 def test_marked_images_are_flipped_as_torchvision_flips_them() -> None:
@@ -148,6 +163,8 @@ def test_augmenting_leaves_the_originals_alone() -> None:
 def test_negative_sizes_are_refused_by_name() -> None:
     with pytest.raises(ValueError, match=r"^crop_padding must be 0 or more pixels, not -1"):
         Augmentation(crop_padding=-1)
+    with pytest.raises(ValueError, match=r"^crop_size must be 1 or more pixels, or null, not 0"):
+        Augmentation(crop_size=0)
     with pytest.raises(ValueError, match=r"^padding_mode must be constant or reflect, not 'edge'"):
         Augmentation(padding_mode="edge")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"^cutout must be 0 or more pixels, not -2"):

@@ -131,9 +131,11 @@ def test_a_constant_channel_is_not_divided_by_zero() -> None:
 class Fixed(ImageSet):
     """An image set that holds what it is given."""
 
-    def __init__(self, parts: Parts, *, val_fraction: float = 0.25, reflected: int | None = None) -> None:
+    def __init__(
+        self, parts: Parts, *, val_fraction: float = 0.25, reflected: int | None = None, crop_size: int | None = None
+    ) -> None:
         mode = "constant" if reflected is None else "reflect"
-        augmentation = Augmentation(crop_padding=reflected or 2, padding_mode=mode, flip=True)
+        augmentation = Augmentation(crop_padding=reflected or 2, crop_size=crop_size, padding_mode=mode, flip=True)
         super().__init__(val_fraction=val_fraction, split_seed=1, augmentation=augmentation)
         self.parts = parts
 
@@ -170,6 +172,15 @@ def test_an_image_is_reflected_less_far_than_it_is_wide() -> None:
     Fixed(Parts(labelled(9), labelled(9), ("a", "b", "c")), reflected=5).load()
     with pytest.raises(ConfigError, match=r"^data.crop_padding must be less than the 6 pixels .* not 6$"):
         Fixed(Parts(labelled(9), labelled(9), ("a", "b", "c")), reflected=6).load()
+
+
+def test_a_crop_is_no_larger_than_the_image_with_its_padding() -> None:
+    parts = Parts(labelled(9), labelled(9), ("a", "b", "c"))
+    splits = Fixed(parts, crop_size=10).load()
+    drawn = splits.train.fetch(torch.arange(2), draw=Draw(seed=1, epoch=0))
+    assert drawn.images.shape[2:] == (10, 10) and splits.val.fetch(torch.arange(2)).images.shape[2:] == (7, 6)
+    with pytest.raises(ConfigError, match=r"^data.crop_size must be at most the 10 pixels .* not 11$"):
+        Fixed(parts, crop_size=11).load()
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, -0.1, float("nan")])
