@@ -94,7 +94,7 @@ def test_frozen_filters_outlive_a_kill_and_the_run_ends_on_the_same_bits(
     torch.testing.assert_close(filters[:12], -filters[12:], rtol=0, atol=0)
     for weights in (resumed["model"], resumed["ema"]):
         assert torch.equal(weights["whiten.weight"], filters)
-    assert not torch.equal(resumed["model"]["whiten.bias"], before["model"]["whiten.bias"])
+    assert not torch.equal(resumed["model"]["head.weight"], before["model"]["head.weight"])
 
 
 def test_the_mean_with_mirror_images_stands_beside_the_test_numbers_alone(images: Path, tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_the_mean_with_mirror_images_stands_beside_the_test_numbers_alone(images
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("data.flip=sometimes", "data.flip must be true or false or alternating, not 'sometimes'"),
+        ("data.flip=sometimes", "data.flip must be true, false or alternating, not 'sometimes'"),
         ("task.mirror=2", "task.mirror must be true or false, not 2"),
         ("model.widths=[4,4]", "model.widths must be three numbers of channels, each at least 1, not [4, 4]"),
     ],
