@@ -52,7 +52,7 @@ class SpeedNet(nn.Module):
         whitening_bias: whether the first convolution adds a trained bias.
         freeze_whitening: whether the first convolution's weight stays as it starts, for init=whitening to fill.
         even_maps: whether a block with an odd number of rows or columns leaves off the last one before it convolves,
-            not after, where pooling drops it: at 32 pixels 17 % less time (docs/performance.md).
+            not after, where pooling drops it: at 32 pixels 1.11 times the images a second (docs/performance.md).
         logit_divisor: what the logits are divided by, which slows the linear layer under SGD by its square.
 
     Raises:
