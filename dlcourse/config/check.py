@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from dlcourse.config import settings, tree
 from dlcourse.config.annotations import annotation_of
 from dlcourse.config.compose import PRIMARY, compose
-from dlcourse.config.kinds import Misfit, conform, named_values, shown
+from dlcourse.config.kinds import named_values, shown
 from dlcourse.config.names import unknown
 from dlcourse.config.overrides import Words, parse_all
-from dlcourse.config.settings import GROUPS, KNOWN
+from dlcourse.config.settings import GROUPS, KNOWN, Known
 from dlcourse.config.targets import target_fault
 from dlcourse.errors import ConfigError, suggestion
 
@@ -190,12 +190,7 @@ def _argument_fault(config: Mapping[str, Any], key: str, value: object, *, defau
     annotation = annotation_of(_target(config, key) or "", key.rpartition(".")[2])
     if not set(named_values(annotation)) - {"true", "false"}:
         return _type_fault(key, value, default=default)
-    try:
-        if not _interpolated(value):
-            conform(value, annotation)
-    except Misfit as misfit:
-        return f"{key} must be {misfit}, not {shown(value)}"
-    return None
+    return None if _interpolated(value) else Known(key, annotation, default, range=None, doc="").fault(value)
 
 
 def _type_fault(key: str, value: object, *, default: object) -> str | None:

@@ -43,9 +43,7 @@ def noise_files() -> Generator[Path]:
         yield Path(root)
 
 
-def samples_per_second(
-    root: Path, *, overrides: Sequence[str], warm: int, steps: int, model: str = "speednet"
-) -> float:
+def samples_per_second(root: Path, *, model: str, overrides: Sequence[str], warm: int, steps: int) -> float:
     """Training images a second (wall clock) over `steps` optimizer steps that follow `warm` untimed ones.
 
     Built as `dlcourse train` builds it, watched by the same observers; validation lies outside, as it does in the

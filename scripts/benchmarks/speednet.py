@@ -25,6 +25,7 @@ def measure(*, repetitions: int, quick: bool) -> list[Row]:
                 name: partial(
                     own_path.samples_per_second,
                     root,
+                    model="speednet",
                     overrides=("experiment=cifar10_cpu", "runtime.device=cpu", "log_every=1", *words, *small),
                     # A process takes its memory in the first steps; later ones of the same shapes reuse it.
                     warm=1 if quick else 3,
