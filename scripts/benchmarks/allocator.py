@@ -71,7 +71,8 @@ def positions(parts: Parts, count: int) -> GoSplit:
     """Positions of games played at random."""
     assert isinstance(parts.data, Sgf)
     with tempfile.TemporaryDirectory() as name:
-        games = drawn_games(Path(name) / "games", count=math.ceil(count / 100))
+        # At least one game each to train, to validate and to test on.
+        games = drawn_games(Path(name) / "games", count=max(3, math.ceil(count / 100)))
         data = Sgf(root=str(games), planes=parts.data.planes, min_moves=1, val_fraction=0.05, test_fraction=0.05)
         return reading(data, cache=Path(name) / "kept")
 
