@@ -11,20 +11,21 @@ from torch.nn.functional import gelu, max_pool2d, pad
 
 WINDOW = 2  # pixels; side of the whitening convolution
 SMALLEST = 9  # pixels; below, the third pooling leaves nothing of an image
-STEP = 0.4  # share of its running statistics that batch norm renews in a step: the paper's momentum is 1 - STEP
 EPS = 1e-12  # added to a variance
 
 
 class Block(nn.Module):
     """Two 3x3 convolutions, pooling after the first: [B, in, H, W] -> [B, out, H // 2, W // 2]."""
 
-    def __init__(self, in_channels: int, out_channels: int, *, even_maps: bool = False) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, *, norm_momentum: float = 0.4, even_maps: bool = False
+    ) -> None:
         super().__init__()
         self.even_maps = even_maps
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
-        self.norm1 = nn.BatchNorm2d(out_channels, eps=EPS, momentum=STEP)
+        self.norm1 = nn.BatchNorm2d(out_channels, eps=EPS, momentum=norm_momentum)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
-        self.norm2 = nn.BatchNorm2d(out_channels, eps=EPS, momentum=STEP)
+        self.norm2 = nn.BatchNorm2d(out_channels, eps=EPS, momentum=norm_momentum)
         for conv in (self.conv1, self.conv2):
             # The first outputs repeat the inputs, a shortcut to begin with; the others start as torch has them.
             nn.init.dirac_(conv.weight.data[: conv.in_channels])
@@ -51,6 +52,8 @@ class SpeedNet(nn.Module):
         widths: channels of the three blocks.
         whitening_bias: whether the first convolution adds a trained bias.
         freeze_whitening: whether the first convolution's weight stays as it starts, for init=whitening to fill.
+        norm_momentum: share of its running statistics that batch norm renews in a step, in (0, 1]; the paper counts
+            what it keeps, 0.6.
         even_maps: whether a block with an odd number of rows or columns leaves off the last one before it convolves,
             not after, where pooling drops it: at 32 pixels 1.11 times the images a second (docs/performance.md).
         logit_divisor: what the logits are divided by, which slows the linear layer under SGD by its square.
@@ -70,6 +73,7 @@ class SpeedNet(nn.Module):
         widths: Sequence[int] = (64, 256, 256),
         whitening_bias: bool = True,
         freeze_whitening: bool = False,
+        norm_momentum: float = 0.4,
         even_maps: bool = False,
         logit_divisor: float = 9.0,
     ) -> None:
@@ -82,6 +86,8 @@ class SpeedNet(nn.Module):
             raise ValueError(f"widths must be three numbers of channels, each at least 1, not {list(widths)}")
         if not 0 < logit_divisor < float("inf"):
             raise ValueError(f"logit_divisor must be positive, not {logit_divisor}")
+        if not 0 < norm_momentum <= 1:
+            raise ValueError(f"norm_momentum must lie above 0 and at most at 1, not {norm_momentum}")
         self.logit_divisor = logit_divisor
         # Every direction of a patch and its opposite, since the activation keeps one side of each.
         directions = 2 * in_channels * WINDOW**2
@@ -89,7 +95,10 @@ class SpeedNet(nn.Module):
         self.whiten.weight.requires_grad_(not freeze_whitening)
         sizes = (directions, *widths)
         self.blocks = nn.Sequential(
-            *(Block(before, after, even_maps=even_maps) for before, after in zip(sizes, widths, strict=False))
+            *(
+                Block(before, after, norm_momentum=norm_momentum, even_maps=even_maps)
+                for before, after in zip(sizes, widths, strict=False)
+            )
         )
         self.head = nn.Linear(widths[-1], num_classes, bias=False)
         nn.init.normal_(self.head.weight, std=logit_divisor / widths[-1])
