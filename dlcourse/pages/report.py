@@ -144,12 +144,13 @@ def summary(
     from dlcourse.results.contrast import summarize
 
     first, several = records[0], len(records) > 1
+    epochs = round(first.epoch, 1)
     sizes = {split: items[split][0] for split in ("train", "val", "test") if split in items}
     parts: dict[str, Any] = {
         **{group: first.choices.get(group, "–") for group in ("model", "data", "optimizer", "scheduler")},
         "items": words["items"].format(**sizes) if len(sizes) == 3 else "",
         "lr": words["lr"].format(lr=plain(first.settings["optimizer.lr"])) if "optimizer.lr" in first.settings else "",
-        "epochs": words["epoch" if first.epoch == 1 else "epochs"].format(count=f"{round(first.epoch, 1):,.6g}"),
+        "epochs": words["epoch" if epochs == 1 else "epochs"].format(count=f"{epochs:,.6g}"),
         "steps": f"{first.step:,}",
         "drawn": drawn(first, words=words),
         "batch_size": plain(first.settings.get("batch_size")),

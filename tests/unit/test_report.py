@@ -406,6 +406,11 @@ def test_epochs_are_rounded_and_the_samples_of_all_steps_are_counted(tmp_path: P
     assert "共 8.3 轮（3,350 步，每步 32 个样本，总计 107,200 个）" in Tree(report([record], lang="zh")).text
 
 
+def test_what_is_rounded_to_one_epoch_is_one(tmp_path: Path) -> None:
+    record = replace(record_of(run_folder(tmp_path)), epoch=0.9874)
+    assert "for 1 epoch (" in Tree(report([record], lang="en")).text
+
+
 def test_a_run_that_started_from_another_says_so(tmp_path: Path) -> None:
     folder = make_run(tmp_path, "m-d/1", settings={"init.pretrained.run": "lm-texts/7", "init.bias.smoothing": 1.0})
     assert "It started from weights of lm-texts/7." in page(folder).text
