@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from dlcourse.training.optimizers import Named, check_rate, check_share
+from dlcourse.training.optimizers import Named, check_rate, check_share, parameter_groups
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 """Of the quintic that Newton-Schulz iterates: steep at 0, so that five iterations do (the source, "Derivation")."""
@@ -92,6 +92,7 @@ def muon(
     other_lr: float = 0.05,
     other_momentum: float = 0.9,
     other_weight_decay: float = 0.0,
+    decay_all: bool = False,
 ) -> torch.optim.Optimizer:
     """Muon for convolutions and, if asked, matrices; SGD with Nesterov momentum for everything else.
 
@@ -106,7 +107,8 @@ def muon(
         matrices: take orthogonal steps for weights of two axes too, the last one (the output layer) apart.
         other_lr: base learning rate of all other parameters.
         other_momentum: their momentum.
-        other_weight_decay: share of their squared weights added to the loss (times 1/2); biases and norms are spared.
+        other_weight_decay: share of their squared weights added to the loss (times 1/2), of two axes or more.
+        decay_all: decay biases and norms too.
 
     Raises:
         ValueError: a number is out of range, or no parameter would be trained orthogonally.
@@ -138,7 +140,6 @@ def muon(
     groups = [
         {"params": [item for item in trained if item[0] in chosen], "lr": lr, "momentum": momentum,
          "weight_decay": weight_decay, **orthogonal},
-        {"params": [item for item in rest if item[1].ndim >= 2], "weight_decay": other_weight_decay, **plain},
-        {"params": [item for item in rest if item[1].ndim < 2], "weight_decay": 0.0, **plain},
+        *({**group, **plain} for group in parameter_groups(rest, weight_decay=other_weight_decay, decay_all=decay_all)),
     ]  # fmt: skip
-    return Muon(group for group in groups if group["params"])
+    return Muon(groups)

@@ -91,12 +91,18 @@ def test_a_frozen_weight_is_left_out() -> None:
     assert named(muon(model.named_parameters()), orthogonal=True) == {"2.weight"}
 
 
-def test_the_others_move_as_under_sgd() -> None:
+@pytest.mark.parametrize("decay_all", [False, True])
+def test_the_others_move_as_under_sgd(decay_all: bool) -> None:
     ours, theirs = a_model(), a_model()
-    optimizer = muon(ours.named_parameters(), other_lr=0.01, other_momentum=0.8, other_weight_decay=0.1)
+    with torch.no_grad():
+        for model in (ours, theirs):
+            for parameter in model.parameters():
+                parameter.add_(0.1)  # some biases begin at 0, which no decay would move
+    given = {"other_lr": 0.01, "other_momentum": 0.8, "other_weight_decay": 0.1}
+    optimizer = muon(ours.named_parameters(), **given, decay_all=decay_all)
     chosen = [parameter for name, parameter in theirs.named_parameters() if name in ("4.weight", "5.weight")]
     spared = [parameter for parameter in theirs.parameters() if parameter.ndim < 2]
-    groups = [{"params": chosen, "weight_decay": 0.1}, {"params": spared}]
+    groups = [{"params": chosen, "weight_decay": 0.1}, {"params": spared, "weight_decay": 0.1 if decay_all else 0.0}]
     for_others = torch.optim.SGD(groups, lr=0.01, momentum=0.8, nesterov=True)
     for _ in range(3):
         take_step(ours, optimizer)
