@@ -100,7 +100,7 @@ class Pillar:
 
 PILLARS = (
     Pillar(
-        "speednet, 1,000 images", ("experiment=cifar10_cpu", "init=none"), {"model": "speednet", "data": "cifar10"},
+        "speednet, 2,000 images", ("experiment=cifar10_cpu", "init=none"), {"model": "speednet", "data": "cifar10"},
         noise, 1, 3,
     ),
     Pillar(

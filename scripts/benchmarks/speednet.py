@@ -11,7 +11,7 @@ PEERS = {
     "odd maps as they are": ("model.even_maps=false",),
     "a trained bias behind the whitening": ("model.whitening_bias=true",),
     "both": ("model.even_maps=false", "model.whitening_bias=true"),
-    "batches of 2,000": ("batch_size=2000",),
+    "batches of 1,000": ("batch_size=1000",),
 }
 """What is left out of `experiment=cifar10_cpu`, and the words that leave it out."""
 
