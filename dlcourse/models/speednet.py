@@ -87,7 +87,7 @@ class SpeedNet(nn.Module):
         if not 0 < logit_divisor < float("inf"):
             raise ValueError(f"logit_divisor must be positive, not {logit_divisor}")
         if not 0 < norm_momentum <= 1:
-            raise ValueError(f"norm_momentum must lie above 0 and at most at 1, not {norm_momentum}")
+            raise ValueError(f"norm_momentum must be above 0 and at most 1, not {norm_momentum}")
         self.logit_divisor = logit_divisor
         # Every direction of a patch and its opposite, since the activation keeps one side of each.
         directions = 2 * in_channels * WINDOW**2
