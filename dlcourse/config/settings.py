@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
-from typing import Any, Literal, Self, cast, get_type_hints
+from typing import Any, Literal, Self, cast, get_origin, get_type_hints
 
 from dlcourse.config.kinds import Misfit, conform, shown
 from dlcourse.errors import ConfigError, suggestion
@@ -22,12 +22,13 @@ class Range:
     least: float | None = None
     above: float | None = None
     below: float | None = None
-    length: bool = False
+    says: Callable[[Any], bool] | None = None
+    """Whether the value is one, in place of the three limits."""
 
     def holds(self, value: Any) -> bool:
         """Whether the value lies inside; NaN never does."""
-        if self.length:
-            return _is_length(value)
+        if self.says is not None:
+            return self.says(value)
         return (
             (self.least is None or value >= self.least)
             and (self.above is None or value > self.above)
@@ -41,6 +42,10 @@ def _is_length(value: str) -> bool:
         return parse_length(value)[0] > 0
     except ValueError:
         return False
+
+
+def _are_names_until(values: Sequence[str]) -> bool:
+    return all(name and _is_length(length) for name, _, length in (value.rpartition("@") for value in values))
 
 
 def setting(default: object, doc: str, *, range: Range | None = None) -> Any:
@@ -90,7 +95,7 @@ class Settings:
     )
     stop_at: str | None = setting(
         None, "Length after which training saves and waits to be gone on with, as if it had never stopped: 2ep, 500st.",
-        range=Range("a length above 0 such as 2ep, 500st or 30%", length=True),
+        range=Range("a length above 0 such as 2ep, 500st or 30%", says=_is_length),
     )  # fmt: skip
     batch_size: int = setting(128, "Samples in one optimizer step.", range=POSITIVE)
     accumulate: int = setting(
@@ -102,9 +107,13 @@ class Settings:
         0.0, "Decay of the averaged weights that are evaluated and kept as best; 0 is off.",
         range=Range("from 0 to below 1", least=0, below=1),
     )  # fmt: skip
+    freeze: tuple[str, ...] = setting(
+        (), "Weights that stay as they are from a length on, a name standing for all below it: [whiten.bias@3ep].",
+        range=Range("a list of names and lengths such as [whiten.bias@3ep,blocks.0@50%]", says=_are_names_until),
+    )  # fmt: skip
     validate_every: str = setting(
         "1ep", "Length between two validations: epochs (2ep, 0.5ep) or steps (500st).",
-        range=Range("a length above 0 such as 2ep, 0.5ep or 500st", length=True),
+        range=Range("a length above 0 such as 2ep, 0.5ep or 500st", says=_is_length),
     )  # fmt: skip
     checkpoint: Checkpointing = field(default_factory=Checkpointing)
     early_stop: EarlyStopping = field(default_factory=EarlyStopping)
@@ -147,7 +156,8 @@ class Known:
         try:
             found = conform(value, self.annotation)
         except Misfit as misfit:
-            return f"{self.key} must be {misfit}, not {shown(value)}"
+            words = self.range.words if self.range and get_origin(self.annotation) is tuple else misfit
+            return f"{self.key} must be {words}, not {shown(value)}"
         if found is not None and self.range is not None and not self.range.holds(found):
             return f"{self.key} must be {self.range.words}, not {shown(value)}"
         return None

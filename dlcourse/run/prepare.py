@@ -21,7 +21,7 @@ from dlcourse.run.environment import environment
 from dlcourse.run.parts import Network, Parts
 from dlcourse.training.average import Average
 from dlcourse.training.plan import Plan
-from dlcourse.training.state import State
+from dlcourse.training.state import State, check_freezing
 
 OWN_NAMES = frozenset({
     "config.yaml", "overrides.txt", "environment.json", "data.json", "task.json", "notes.json", "metrics.jsonl",
@@ -61,12 +61,13 @@ def begin(parts: Parts, splits: Splits) -> tuple[Plan, State]:
     """Place the model on the device, try a step, and set up plan and state before step 0.
 
     Raises:
-        ConfigError: the device cannot compute this model in this precision.
+        ConfigError: the device cannot compute this model in this precision, or `freeze` does not fit the model.
     """
     runtime, settings = parts.runtime, parts.settings
+    plan = Plan.make(settings, steps_per_epoch=splits.train.steps(settings.batch_size))
+    check_freezing(parts.model, [name for name, _ in plan.freeze])
     model = runtime.placed(parts.model)
     _rehearse(parts, splits, model)
-    plan = Plan.make(settings, steps_per_epoch=splits.train.steps(settings.batch_size))
     state = State(
         model=model,
         optimizer=parts.optimizer,

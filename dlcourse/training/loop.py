@@ -135,6 +135,7 @@ def train_step(
     careful = settings.on_nonfinite == "skip"
     buffers = [buffer.clone() for buffer in state.model.buffers()] if careful else []
     rate = state.set_rates()
+    state.freeze(plan.frozen(state.step))
 
     parts = indices.tensor_split(min(settings.accumulate, len(indices))) if settings.accumulate > 1 else (indices,)
     batches = [train.fetch(part, draw=Draw(settings.seed, epoch)) for part in parts]

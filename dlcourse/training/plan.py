@@ -16,6 +16,8 @@ class Plan:
     clock: Clock
     settings: Settings
     validate_every: int
+    freeze: tuple[tuple[str, int], ...]
+    """The names of `settings.freeze`, and after how many steps they stay."""
 
     @classmethod
     def make(cls, settings: Settings, *, steps_per_epoch: int) -> Plan:
@@ -28,7 +30,13 @@ class Plan:
         if steps < 1:
             raise ConfigError(f"epochs: {settings.epochs} epochs of {steps_per_epoch} steps are no step at all")
         clock = Clock(steps=steps, steps_per_epoch=steps_per_epoch)
-        return cls(clock=clock, settings=settings, validate_every=max(1, clock.count(settings.validate_every)))
+        pairs = (one.rpartition("@") for one in settings.freeze)
+        return cls(
+            clock=clock,
+            settings=settings,
+            validate_every=max(1, clock.count(settings.validate_every)),
+            freeze=tuple((name, clock.count(length)) for name, _, length in pairs),
+        )
 
     @property
     def steps(self) -> int:
@@ -47,6 +55,10 @@ class Plan:
     def epoch(self, step: int) -> float:
         """How many epochs `step` steps are."""
         return round(step / self.clock.steps_per_epoch, 4)
+
+    def frozen(self, step: int) -> tuple[str, ...]:
+        """The names of the weights that optimizer step `step` (from 0) leaves as they are."""
+        return tuple(name for name, steps in self.freeze if step >= steps)
 
     def is_validation_due(self, step: int) -> bool:
         """Whether to validate when `step` steps are done: at its interval, and at the end."""

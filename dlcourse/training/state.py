@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from dlcourse.errors import CheckpointError
+from dlcourse.errors import CheckpointError, ConfigError, suggestion
 from dlcourse.training.average import Average
 from dlcourse.training.schedules import Schedule
 
@@ -77,6 +77,12 @@ class State:
         for group, base in zip(self.optimizer.param_groups, self.base_rates, strict=True):
             group["lr"] = base * factor
         return self.base_rates[0] * factor
+
+    def freeze(self, names: Iterable[str]) -> None:
+        """Train these weights no longer; a name stands for all below it."""
+        for name in names:
+            for parameter in weights_below(self.model, name):
+                parameter.requires_grad_(False)
 
     def is_finite(self) -> bool:
         """Whether every weight is a finite number (reads from the device)."""
@@ -157,6 +163,28 @@ def kinds(value: object) -> object:
     if isinstance(value, list | tuple):
         return [kinds(item) for item in value]
     return float if type(value) is int else type(value)
+
+
+def weights_below(model: nn.Module, name: str) -> list[nn.Parameter]:
+    """The parameter of that name, or all of the module of that name; none if there is neither."""
+    return [one for full, one in model.named_parameters() if f"{full}.".startswith(f"{name}.")]
+
+
+def check_freezing(model: nn.Module, names: Sequence[str]) -> None:
+    """Hold the names of `freeze` against the model.
+
+    Raises:
+        ConfigError: one names no weight, or together they leave none to train.
+    """
+    weights = [name for name, _ in model.named_parameters()]
+    modules = [name for name, module in model.named_modules() if name and any(True for _ in module.parameters())]
+    if strange := [name for name in names if not weights_below(model, name)]:
+        raise ConfigError(
+            *(f"freeze: the model has no weights {name}{suggestion(name, [*weights, *modules])}" for name in strange)
+        )
+    held = {id(one) for name in names for one in weights_below(model, name)}
+    if not any(one.requires_grad and id(one) not in held for one in model.parameters()):
+        raise ConfigError("freeze: it leaves nothing to train; take fewer names")
 
 
 def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:

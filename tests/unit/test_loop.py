@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import hashlib
+import itertools
 import json
 import math
 from collections.abc import Iterator, Sequence
@@ -465,6 +466,35 @@ def test_a_state_taken_up_at_any_step_ends_on_the_same_weights() -> None:
         second.run()
         assert second.digest == straight.digest, stop
         assert second.state.validations == straight.state.validations
+
+
+@pytest.mark.parametrize(
+    ("freeze", "held"),
+    [(["0.weight@3st"], {"0.weight"}), (["1@3st"], {"1.weight", "1.bias"}), (["0@1ep", "3.bias@3st"], {"3.bias"})],
+)
+def test_frozen_weights_stay_as_they_are_from_their_step_on(freeze: list[str], held: set[str]) -> None:
+    run = bench(freeze=tuple(freeze), epochs=1)
+    seen: list[dict[str, Tensor]] = []
+    for event in run.events():
+        if isinstance(event, Record) and event.split == "train":
+            seen.append({name: weight.detach().clone() for name, weight in run.state.model.named_parameters()})
+    moved = [
+        {name for name in before if not torch.equal(before[name], after[name])}
+        for before, after in itertools.pairwise(seen)
+    ]
+    names = set(seen[0]) - {"0.bias"}  # which batch norm takes off again
+    assert [those - {"0.bias"} for those in moved] == [names, names, names - held, names - held]
+
+
+def test_a_run_taken_up_behind_a_freeze_ends_on_the_same_weights() -> None:
+    straight, first, second = (bench(network(dropout=0.3), freeze=("0@3st",), epochs=2) for _ in range(3))
+    straight.run()
+    for event in first.events():
+        if isinstance(event, Record) and event.step == 4:
+            first.requests.stop = "SIGTERM"
+    second.state.load_state_dict(first.state.state_dict())
+    second.run()
+    assert second.digest == straight.digest
 
 
 def test_a_checkpoint_that_is_the_best_is_copied_again_when_taken_up() -> None:
