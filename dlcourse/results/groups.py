@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from dlcourse.errors import ConfigError, suggestion
 from dlcourse.results import fields
@@ -158,8 +159,15 @@ def of_one_pool(records: tuple[RunRecord, ...]) -> list[tuple[RunRecord, ...]]:
 
 
 def text(settings: Mapping[str, object], name: str) -> str:
-    """A value that can be compared and hashed; true is not 1, and a missing setting not null."""
-    return json.dumps(settings[name], ensure_ascii=False, default=str) if name in settings else ""
+    """A value that can be compared and hashed; true is not 1, 1 is 1.0, and a missing setting not null."""
+    return json.dumps(whole(settings[name]), ensure_ascii=False, default=str) if name in settings else ""
+
+
+def whole(value: object) -> object:
+    """The value with every 1.0 as 1: `ema=0` is written down as it was typed."""
+    if isinstance(value, list):
+        return [whole(one) for one in cast("list[object]", value)]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def shown(value: object) -> str:

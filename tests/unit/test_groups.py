@@ -94,6 +94,16 @@ def test_true_is_not_one_and_a_missing_setting_differs(tmp_path: Path) -> None:
     assert differing([one, record(tmp_path, 3)]) == ["model.bias"]
 
 
+def test_a_whole_number_is_the_same_setting_with_and_without_its_point(tmp_path: Path) -> None:
+    records = [
+        record(tmp_path, 1, seed=1, ema=0, model__widths=[1, 0.5]),
+        record(tmp_path, 2, seed=2, ema=0.0, model__widths=[1.0, 0.5]),
+        record(tmp_path, 3, seed=3, ema=0.5, model__widths=[1, 0.5]),
+    ]
+    assert [group.seeds for group in grouped(records)] == [(1, 2), (3,)]
+    assert differing(records[:2]) == ["seed"]
+
+
 def test_a_setting_that_no_run_has_is_refused_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"^group_by=optimizer\.lrr: .*did you mean 'optimizer\.lr'\?$"):
         grouped([record(tmp_path, 1)], by=["optimizer.lrr"])
