@@ -55,7 +55,7 @@ class SpeedNet(nn.Module):
         norm_momentum: share of its running statistics that batch norm renews in a step, in (0, 1]; the paper counts
             what it keeps, 0.6.
         even_maps: whether a block with an odd number of rows or columns leaves off the last one before it convolves,
-            not after, where pooling drops it: at 32 pixels 1.11 times the images a second (docs/performance.md).
+            not after, where pooling drops it: at 32 pixels 1.13 times the images a second (docs/performance.md).
         logit_divisor: what the logits are divided by, which slows the linear layer under SGD by its square.
 
     Raises:
