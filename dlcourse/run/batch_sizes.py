@@ -172,7 +172,7 @@ class Bench:
         """Samples per second of `fewest` to MOST steps, as many as `seconds` hold, after those that warm up."""
         parts, state = self._parts, self._state
         settings = replace(
-            parts.settings, batch_size=size, max_steps=WARM_UP + MOST + 1, max_minutes=None, stop_at=None,
+            parts.settings, batch_size=size, max_steps=WARM_UP + MOST + 1, max_minutes=None, stop_at=None, freeze=(),
             log_every=WARM_UP + MOST + 1, checkpoint=Checkpointing(every_minutes=None), early_stop=EarlyStopping(),
         )  # fmt: skip
         plan = Plan.make(settings, steps_per_epoch=self._splits.train.steps(size))

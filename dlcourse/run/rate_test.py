@@ -137,14 +137,14 @@ def range_test(
         task: what is trained.
         splits: on the device.
         state: before step 0; its schedule is replaced.
-        settings: those of the training; what ends, validates or saves it is left out.
+        settings: those of the training; what ends, validates, saves or freezes it is left out.
         runtime: where it computes.
         ramp: the rates.
         base: the rate that the ramp's stand in place of; every parameter group keeps its ratio to it.
     """
     # One step more than is made: the last step of a plan validates.
     settings = replace(
-        settings, max_steps=ramp.steps + 1, max_minutes=None, stop_at=None, log_every=1,
+        settings, max_steps=ramp.steps + 1, max_minutes=None, stop_at=None, freeze=(), log_every=1,
         checkpoint=Checkpointing(every_minutes=None), early_stop=EarlyStopping(),
     )  # fmt: skip
     plan = Plan.make(settings, steps_per_epoch=splits.train.steps(settings.batch_size))

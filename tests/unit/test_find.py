@@ -167,6 +167,11 @@ def test_what_would_end_or_validate_a_training_is_left_out() -> None:
     assert len(done.losses) == 30 and not done.exploded
 
 
+def test_a_freeze_is_left_out_of_a_range_test() -> None:
+    ramp = Ramp(1e-4, 1e-2, 30)
+    assert np.array_equal(bowl_tested(ramp, freeze=("place@2st",)).losses, bowl_tested(ramp).losses)
+
+
 def test_the_test_stops_where_the_loss_explodes_finite_or_not() -> None:
     done = bowl_tested(Ramp(1e-3, 10.0, 200))
     assert done.exploded and len(done.losses) < 200
@@ -319,6 +324,16 @@ def test_measuring_learns_nothing() -> None:
     bench = Bench(parts, SPLITS, share=0.8)
     assert bench.measure(16) is not None
     assert torch.equal(next(parts.model.parameters()), torch.ones(2, len(CURVATURES)))
+
+
+def test_every_size_is_measured_with_all_weights_trained() -> None:
+    model = Bowl()
+    model.register_parameter("spare", nn.Parameter(torch.zeros(1)))  # so that the freeze leaves something to train
+    parts = replace(parts_of(Quadratic(), freeze=("place@1st",)), model=model, optimizer=plain(model, lr=0.3))
+    bench = Bench(parts, SPLITS, share=0.8)
+    for size in (8, 16):
+        assert bench.measure(size) is not None
+        assert model.place.requires_grad
 
 
 def test_time_that_would_not_do_ends_the_climb() -> None:
