@@ -29,8 +29,8 @@ def test_names_of_weights_and_of_modules_are_taken(names: list[str]) -> None:
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["whiten.bais"], "^freeze: the model has no weights whiten.bais; did you mean 'whiten.bias'?"),
-        (["block.0"], "^freeze: the model has no weights block.0; did you mean 'blocks.0'?"),
+        (["whiten.bais"], r"^freeze: the model has no weights whiten\.bais; did you mean 'whiten\.bias'\?$"),
+        (["block.0"], r"^freeze: the model has no weights block\.0; did you mean 'blocks\.0'\?$"),
         (["whiten", "blocks", "head"], "^freeze: it leaves nothing to train; take fewer names$"),
     ],
 )
