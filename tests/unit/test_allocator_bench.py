@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 bench = importlib.import_module("benchmarks.allocator")
+step_cost = importlib.import_module("benchmarks.step_cost")
 
 
 def test_rounds_alternate_and_each_arm_is_compared_with_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
 
-    def told(pillar: object, allocator: str, *, quick: bool) -> object:
-        order.append(allocator)
-        keeps = allocator == "keep"
-        return bench.Cost(*((1.5, 0.0, 2.0, 110.0) if keeps else (3.0, 0.25, 5.0, 100.0)))
+    def told(pillar: object, words: Sequence[str], *, quick: bool) -> object:
+        order.append(words[-1].partition("=")[2])
+        keeps = order[-1] == "keep"
+        return step_cost.Cost(*((1.5, 0.0, 2.0, 110.0) if keeps else (3.0, 0.25, 5.0, 100.0)))
 
-    monkeypatch.setattr(bench, "in_its_own", told)
+    monkeypatch.setattr(step_cost, "in_its_own", told)
     rows = bench.rows_of(bench.PILLARS[0], repetitions=2, quick=True)
     assert order == ["keep", "system", "system", "keep"]
     assert [row.cells()[1:4] for row in rows] == [
@@ -34,6 +36,6 @@ def test_rounds_alternate_and_each_arm_is_compared_with_the_other(monkeypatch: p
 @pytest.mark.slow
 @pytest.mark.parametrize("pillar", bench.PILLARS, ids=lambda pillar: pillar.label)
 def test_every_pillar_trains(pillar: object) -> None:
-    found = bench.in_its_own(pillar, "keep", quick=True)
+    found = step_cost.in_its_own(pillar, ("runtime.threads=1",), quick=True)
     assert found.cpu > 0
     assert found.peak > 50
