@@ -24,7 +24,7 @@ from benchmarks.table import Row, render
 
 BENCHMARKS = (
     "loop", "lenet5", "resnet18", "speednet", "pipeline", "tokenizer", "bucketing", "go_reading", "generation",
-    "run_index", "startup", "floors", "allocator",
+    "run_index", "startup", "floors", "allocator", "kernels",
 )  # fmt: skip
 NEED_LIGHTNING = frozenset({"lenet5", "resnet18"})
 REAL = {"bucketing": "imdb", "go_reading": "go"}

@@ -121,7 +121,8 @@ def greet(run: Run) -> None:
     print(f"data   {parts.choices.get('data')}: {sizes} to train / validate / test")
     for note in parts.data.notes():
         print(f"       {note}")
-    print(f"on     {runtime.device}, {runtime.precision}{layout}, {counted(runtime.threads, 'thread')}")
+    kernels = ", own kernels" if runtime.kernels == "own" else ""
+    print(f"on     {runtime.device}, {runtime.precision}{layout}{kernels}, {counted(runtime.threads, 'thread')}")
     start = f" from step {run.state.step}" if run.state.step else ""
     print(
         f"steps  {plan.steps:,}{start}, {plan.clock.steps_per_epoch} an epoch, {parts.settings.batch_size} samples each"

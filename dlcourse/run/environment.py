@@ -12,7 +12,8 @@ import dlcourse
 from dlcourse.training.runtime import Runtime
 
 PACKAGES = ("torch", "torchvision", "numpy", "hydra-core", "scikit-learn", "tensorboard")
-DECISIVE = ("dlcourse", "python", "torch", "device", "processor", "threads")  # what bit-for-bit equality hangs on
+DECISIVE = ("dlcourse", "python", "torch", "device", "processor", "threads", "kernels")
+"""What bit-for-bit equality hangs on."""
 
 
 def environment(runtime: Runtime) -> dict[str, object]:

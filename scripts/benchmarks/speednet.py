@@ -10,6 +10,7 @@ from benchmarks.table import GAIN, Row, interleaved
 FROZEN = "freeze=[whiten.bias@1st]"
 """So that the steps that are timed are those behind the experiment's third epoch."""
 PEERS = {
+    "torch's kernels": (FROZEN, "runtime.kernels=torch"),
     "odd maps as they are": (FROZEN, "model.even_maps=false"),
     "a trained bias behind the whitening": ("freeze=[]",),
     "both": ("freeze=[]", "model.even_maps=false"),

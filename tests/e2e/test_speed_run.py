@@ -15,6 +15,7 @@ from PIL import Image
 
 from dlcourse.cli import main
 from dlcourse.folders import RunFolder, all_runs
+from dlcourse.training.kernels import native
 from dlcourse.training.observers.console import Console
 
 SMALL = (
@@ -63,12 +64,28 @@ def same(one: Any, other: Any) -> bool:
     return one == other
 
 
+@pytest.mark.parametrize(
+    ("further", "arithmetic"),
+    [
+        ((), "fp32, channels_last, 1 thread"),
+        (("model.widths=[16,32,32]", "runtime.kernels=own"), "fp32, channels_last, own kernels, 1 thread"),
+        (("model.widths=[16,32,32]", "runtime.kernels=own", "runtime.threads=2"), "own kernels, 2 threads"),
+    ],
+)
 def test_frozen_filters_outlive_a_kill_and_the_run_ends_on_the_same_bits(
-    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    images: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    further: tuple[str, ...],
+    arithmetic: str,
 ) -> None:
-    words = (*SMALL, f"data.root={images}")
+    if "runtime.kernels=own" in further and native.compiler() is None:
+        pytest.skip("no C++ compiler here")
+    words = (*SMALL, f"data.root={images}", "runtime.precision=fp32", *further)
     assert main(["train", f"runs={tmp_path / 'straight'}", *words]) == 0
-    assert "init: 24 filters from the patches of" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "init: 24 filters from the patches of" in said and arithmetic in said
     [straight] = all_runs(tmp_path / "straight")
 
     def die(self: Console, event: Any) -> None:

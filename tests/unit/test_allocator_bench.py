@@ -1,4 +1,4 @@
-"""What the benchmark of kept memory says is what its processes told; nothing here is timed."""
+"""What the benchmarks of kept memory and of kernels say is what its processes told; nothing here is timed."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 bench = importlib.import_module("benchmarks.allocator")
 step_cost = importlib.import_module("benchmarks.step_cost")
+kernels = importlib.import_module("benchmarks.kernels")
 
 
 def test_rounds_alternate_and_each_arm_is_compared_with_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,7 +35,7 @@ def test_rounds_alternate_and_each_arm_is_compared_with_the_other(monkeypatch: p
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("pillar", bench.PILLARS, ids=lambda pillar: pillar.label)
+@pytest.mark.parametrize("pillar", [*bench.PILLARS, *kernels.CASES], ids=lambda pillar: pillar.label)
 def test_every_pillar_trains(pillar: object) -> None:
     found = step_cost.in_its_own(pillar, ("runtime.threads=1",), quick=True)
     assert found.cpu > 0

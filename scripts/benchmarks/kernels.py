@@ -1,0 +1,51 @@
+"""What runtime.kernels saves and costs in a training step of the networks with 3x3 convolutions, all threads."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from benchmarks.step_cost import PILLARS, Pillar, alternating, row
+from benchmarks.table import COST, SAVING, Row
+
+ARMS = {word: (f"runtime.kernels={word}",) for word in ("own", "torch")}
+
+
+FROZEN = "freeze=[whiten.bias@1st]"
+"""As the speed run is behind its third epoch."""
+
+
+def variant(pillar: Pillar, label: str, *words: str) -> Pillar:
+    """The same with further words."""
+    return replace(pillar, label=label, words=(*pillar.words, *words))
+
+
+SPEEDNET, _, RESNET, _, _, GO = PILLARS
+CASES = (
+    variant(SPEEDNET, "speednet, 2,000 images of 32 pixels", FROZEN),
+    variant(SPEEDNET, "the same of 28 pixels", FROZEN, "data.sizes=[28,28,28,28,28,28,28,28,28]"),
+    variant(SPEEDNET, "the same of 24 pixels", FROZEN, "data.sizes=[24,24,24,24,24,24,24,24,24]"),
+    RESNET,
+    variant(RESNET, f"{RESNET.label} in fp32", "runtime.precision=fp32"),
+    GO,
+)
+
+
+def rows_of(pillar: Pillar, *, repetitions: int, quick: bool) -> list[Row]:
+    """Of both arms CPU time, wall time and peak memory."""
+    taken = alternating(pillar, ARMS, repetitions=repetitions, quick=quick)
+    name = f"kernels, {pillar.label}"
+    return [
+        row(f"{name}: CPU time", "CPU s/step", taken, lambda cost: cost.cpu, SAVING),
+        row(f"{name}: wall time", "s/step", taken, lambda cost: cost.wall, SAVING),
+        row(f"{name}: peak memory", "MiB", taken, lambda cost: cost.peak, COST),
+    ]
+
+
+def measure(*, repetitions: int, quick: bool) -> list[Row]:
+    """Ours is runtime.kernels=own, the peer runtime.kernels=torch.
+
+    Args:
+        repetitions: rounds of both arms of every pillar.
+        quick: two steps of eight samples, to see that everything runs.
+    """
+    return [row for pillar in CASES for row in rows_of(pillar, repetitions=repetitions, quick=quick)]
