@@ -100,11 +100,11 @@ class Pillar:
 
 PILLARS = (
     Pillar(
-        "speednet, 2,000 images", ("experiment=cifar10_cpu", "init=none"), {"model": "speednet", "data": "cifar10"},
-        noise, 1, 3,
+        "speednet, 2,000 images", ("experiment=cifar10_cpu", "init=none", "data.sizes=[]"),
+        {"model": "speednet", "data": "cifar10"}, noise, 1, 3,
     ),
     Pillar(
-        "speednet, 500 images", ("experiment=cifar10_cpu", "init=none", "batch_size=500"),
+        "speednet, 500 images", ("experiment=cifar10_cpu", "init=none", "data.sizes=[]", "batch_size=500"),
         {"model": "speednet", "data": "cifar10"}, noise, 2, 5,
     ),
     Pillar(

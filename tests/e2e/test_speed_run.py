@@ -20,8 +20,8 @@ from dlcourse.training.observers.console import Console
 
 SMALL = (
     "experiment=cifar10_cpu", "data=folder", "data.size=16", "data.crop_padding=1", "data.val_fraction=0.2",
-    "data.flip=alternating", "model.widths=[4,6,6]", "batch_size=8", "max_steps=7", "checkpoint.every_steps=2",
-    "ema=0.5", "log_every=1", "runtime.threads=1",
+    "data.flip=alternating", "data.sizes=[]", "model.widths=[4,6,6]", "batch_size=8", "max_steps=7",
+    "checkpoint.every_steps=2", "ema=0.5", "log_every=1", "runtime.threads=1",
 )  # fmt: skip
 
 
