@@ -30,9 +30,16 @@ def orthogonalised(matrix: Tensor, *, iterations: int) -> Tensor:
     tall = flat.shape[0] > flat.shape[1]
     x = flat.T if tall else flat
     x = x / (x.norm() + 1e-12)
-    for _ in range(iterations):
-        gram = x @ x.T
-        x = first * x + (second * gram + third * gram @ gram) @ x
+    # An iteration multiplies x by a polynomial of x @ x.T, which commutes with it. So all of them are done on these
+    # small squares, and x itself, the longer the more so, is multiplied twice in place of twice an iteration.
+    gram, total = x @ x.T, None
+    for left in reversed(range(iterations)):
+        factor = second * gram + third * gram @ gram
+        factor.diagonal().add_(first)
+        total = factor if total is None else factor @ total
+        if left:
+            gram = factor @ (factor @ gram)
+    x = x if total is None else total @ x
     return (x.T if tall else x).reshape(matrix.shape)
 
 
