@@ -6,6 +6,7 @@ import stat
 import threading
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,12 @@ import dlcourse.training.kernels as package
 from dlcourse import cli
 from dlcourse.errors import ConfigError, NotAvailable
 from dlcourse.training.kernels import Kernels, convolution, elementwise, native, openmp, transforms
+from dlcourse.training.kernels.convolution import Region
 from dlcourse.training.runtime import Runtime
 
 CONVOLUTION = nn.Conv2d(16, 16, 3, padding=1)
 TILES = tuple(transforms.POINTS)
+SETS = [(2,), (3,), (4,), (3, 2)]
 compiled = pytest.mark.skipif(native.compiler() is None, reason="no C++ compiler here")
 
 
@@ -81,14 +84,14 @@ def test_every_number_of_the_matrices_but_the_filters_is_exact_in_binary(tile: i
 
 
 def both(
-    tile: int, dtype: torch.dtype, *, size: tuple[int, int] = (7, 5), count: int = 5
+    tiles: tuple[int, ...], dtype: torch.dtype, *, size: tuple[int, int] = (7, 5), count: int = 5
 ) -> list[tuple[Tensor, Tensor]]:
     """Output, gradient of the images and of the weight: ours and, in float64, torch's."""
     draw = torch.Generator().manual_seed(0)
     images = torch.randn(count, 16, *size, generator=draw).to(dtype).requires_grad_()
     weight = torch.randn(32, 16, 3, 3, generator=draw).requires_grad_()
     gradient = torch.randn(count, 32, *size, generator=draw).to(dtype)
-    ours = convolution.convolve(images, weight, tile=tile)
+    ours = convolution.convolve(images, weight, tiles=tiles)
     exact = [images.detach().double().requires_grad_(), weight.detach().double().requires_grad_()]
     theirs = conv2d(*exact, padding=1)
     pairs = zip(
@@ -106,30 +109,30 @@ def error(ours: Tensor, exact: Tensor) -> float:
 @compiled
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("size", [(7, 5), (6, 6), (1, 9), (3, 3)])
-@pytest.mark.parametrize("tile", TILES)
+@pytest.mark.parametrize("tiles", SETS)
 def test_float32_is_torchs_result_to_six_digits_forward_and_backward(
-    tile: int, size: tuple[int, int], threads: int
+    tiles: tuple[int, ...], size: tuple[int, int], threads: int
 ) -> None:
     torch.set_num_threads(threads)
-    for ours, exact in both(tile, torch.float32, size=size):
+    for ours, exact in both(tiles, torch.float32, size=size):
         assert ours.dtype == torch.float32 and ours.shape == exact.shape
         assert error(ours, exact) < 3e-6
 
 
 @compiled
-@pytest.mark.parametrize(("tile", "most"), [(2, 0.008), (3, 0.018), (4, 0.05)])
-def test_bf16_is_as_near_as_its_tile_allows(tile: int, most: float) -> None:
-    for ours, exact in both(tile, torch.bfloat16):
+@pytest.mark.parametrize(("tiles", "most"), [((2,), 0.008), ((3, 2), 0.018), ((3,), 0.018), ((4,), 0.05)])
+def test_bf16_is_as_near_as_its_tiles_allow(tiles: tuple[int, ...], most: float) -> None:
+    for ours, exact in both(tiles, torch.bfloat16):
         assert 0 < error(ours, exact) < most
 
 
 @compiled
 def test_more_images_than_the_cache_holds_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(2)
-    at_once = [ours for ours, _ in both(3, torch.float32, count=9)]
+    at_once = [ours for ours, _ in both((3, 2), torch.float32, count=9)]
     monkeypatch.setattr(convolution, "CACHE", 1)
     monkeypatch.setattr(convolution, "LEAST", 1)
-    one_by_one = [ours for ours, _ in both(3, torch.float32, count=9)]
+    one_by_one = [ours for ours, _ in both((3, 2), torch.float32, count=9)]
     for ours, theirs in zip(at_once, one_by_one, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
     assert torch.equal(at_once[0], one_by_one[0])
@@ -138,7 +141,7 @@ def test_more_images_than_the_cache_holds_change_nothing(monkeypatch: pytest.Mon
 @compiled
 def test_the_same_numbers_give_the_same_bits_again() -> None:
     torch.set_num_threads(3)
-    first, second = both(3, torch.bfloat16), both(3, torch.bfloat16)
+    first, second = both((3, 2), torch.bfloat16), both((3, 2), torch.bfloat16)
     assert all(torch.equal(one, other) for (one, _), (other, _) in zip(first, second, strict=True))
 
 
@@ -148,7 +151,7 @@ def test_the_same_numbers_give_the_same_bits_again() -> None:
 def test_what_is_no_number_stays_visible(dtype: torch.dtype, number: float) -> None:
     images, weight = torch.zeros(1, 16, 6, 6, dtype=dtype), torch.ones(16, 16, 3, 3, requires_grad=True)
     images[0, 3, 2, 2] = number
-    made = convolution.convolve(images, weight, tile=3)
+    made = convolution.convolve(images, weight, tiles=(3, 2))
     made.sum().backward()
     assert not made.isfinite().all()
     assert weight.grad is not None and not weight.grad.isfinite().all()
@@ -157,7 +160,7 @@ def test_what_is_no_number_stays_visible(dtype: torch.dtype, number: float) -> N
 @compiled
 def test_a_batch_of_none_is_none() -> None:
     weight = torch.ones(16, 16, 3, 3, requires_grad=True)
-    made = convolution.convolve(torch.ones(0, 16, 4, 4), weight, tile=2)
+    made = convolution.convolve(torch.ones(0, 16, 4, 4), weight, tiles=(2,))
     made.sum().backward()
     assert made.shape == (0, 16, 4, 4)
     assert weight.grad is not None and not weight.grad.any()
@@ -172,34 +175,71 @@ def test_a_fault_in_one_thread_is_raised(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(native, "run", fail)
     with pytest.raises(RuntimeError, match="no"):
-        convolution._correlate(torch.ones(4, 4, 4, 16), torch.ones(16, 16, 16), 2)
+        convolution._correlate(torch.ones(4, 4, 4, 16), torch.ones(16, 16, 3, 3), (2,))
 
 
 @compiled
 def test_its_gradient_has_no_gradient_and_says_so() -> None:
     weight = torch.ones(16, 16, 3, 3, requires_grad=True)
-    made = convolution.convolve(torch.ones(1, 16, 4, 4), weight, tile=2)
+    made = convolution.convolve(torch.ones(1, 16, 4, 4), weight, tiles=(2,))
     [slope] = torch.autograd.grad(made.square().sum(), weight, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
         slope.sum().backward()
 
 
 @pytest.mark.parametrize(
-    ("channels", "outputs", "size", "dtype", "tile"),
+    ("channels", "outputs", "size", "dtype", "tiles"),
     [
-        (256, 256, 6, torch.bfloat16, 3),  # 4 tiles fit exactly: 100 products in place of 324
-        (64, 256, 14, torch.bfloat16, 3),
-        (256, 256, 4, torch.bfloat16, 2),
-        (256, 256, 4, torch.float32, 4),
+        (256, 256, 6, torch.bfloat16, (3, 2)),  # of 3 alone, 4 of them fit
+        (256, 256, 7, torch.bfloat16, (3, 2)),  # 169 products in place of 225
+        (256, 256, 14, torch.bfloat16, (3,)),  # 576 in place of 625, and four regions
+        (256, 256, 14, torch.float32, (4,)),
+        (256, 256, 4, torch.float32, (4,)),
+        (256, 256, 3, torch.float32, (3, 2)),
         (16, 16, 14, torch.bfloat16, None),  # so few channels are transformed in more time than is saved
         (256, 256, 1, torch.bfloat16, None),  # of one pixel a convolution sees 9 taps, of which 8 are border
     ],
 )
-def test_the_cheapest_tile_is_taken_or_none(
-    channels: int, outputs: int, size: int, dtype: torch.dtype, tile: int | None
+def test_the_cheapest_tiles_are_taken_or_none(
+    channels: int, outputs: int, size: int, dtype: torch.dtype, tiles: tuple[int, ...] | None
 ) -> None:
     images, weight = torch.empty(1, channels, size, size), torch.empty(outputs, channels, 3, 3)
-    assert convolution.tile_for(images, weight, dtype) == tile
+    assert convolution.tiles_for(images, weight, dtype) == tiles
+
+
+def test_seven_pixels_are_three_and_twice_two_by_hand() -> None:
+    assert convolution.regions(7, 6, (3, 2)) == (
+        Region(tile=(3, 3), begin=(0, 0), counts=(1, 2)),
+        Region(tile=(2, 3), begin=(3, 0), counts=(2, 2)),
+    )
+    assert sum(region.points * region.tiles for region in convolution.regions(7, 7, (3, 2))) == 13**2
+
+
+@given(
+    height=st.integers(1, 20),
+    width=st.integers(1, 20),
+    tiles=st.sampled_from([(2,), (3,), (4,), (3, 2), (2, 3), (4, 3)]),
+)
+def test_regions_cover_each_pixel_once_with_the_fewest_products(
+    height: int, width: int, tiles: tuple[int, ...]
+) -> None:
+    seen = torch.zeros(height, width, dtype=torch.int64)
+    found = convolution.regions(height, width, tiles)
+    for region in found:
+        (top, left), (down, along) = region.begin, region.tile
+        h, w = region.counts
+        seen[top : top + h * down, left : left + w * along] += 1
+        assert top + (h - 1) * down < height and left + (w - 1) * along < width  # no tile is all beyond the map
+    assert (seen == 1).all()
+
+    def fewest(pixels: int) -> int:
+        """Among all mixtures, each tried."""
+        counts = [range(-(-pixels // tile) + 1) for tile in tiles]
+        mixtures = [dict(zip(tiles, some, strict=True)) for some in product(*counts)]
+        enough = [some for some in mixtures if sum(tile * count for tile, count in some.items()) >= pixels]
+        return min(sum((tile + 2) * count for tile, count in some.items()) for some in enough)
+
+    assert sum(region.points * region.tiles for region in found) == fewest(height) * fewest(width)
 
 
 # Where it takes torch's place
@@ -214,9 +254,9 @@ def replaced(monkeypatch: pytest.MonkeyPatch) -> list[torch.Size]:
     shapes: list[torch.Size] = []
     plain = convolution.convolve
 
-    def noted(images: Tensor, weight: Tensor, *, tile: int) -> Tensor:
+    def noted(images: Tensor, weight: Tensor, *, tiles: tuple[int, ...]) -> Tensor:
         shapes.append(weight.shape)
-        return plain(images, weight, tile=tile)
+        return plain(images, weight, tiles=tiles)
 
     monkeypatch.setattr(package, "convolve", noted)
     return shapes
@@ -485,7 +525,7 @@ def test_a_folder_that_cannot_be_written_costs_a_compilation_alone(
 ) -> None:
     fresh.write_text("a file where the folder would be", encoding="utf-8")
     package.prepare()
-    [(ours, exact), *_] = both(3, torch.float32)
+    [(ours, exact), *_] = both((3, 2), torch.float32)
     assert error(ours, exact) < 3e-6
 
 

@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 
 from dlcourse.errors import NotAvailable
 from dlcourse.training.kernels import elementwise, native, openmp
-from dlcourse.training.kernels.convolution import TILES, convolve, tile_for
+from dlcourse.training.kernels.convolution import TILES, convolve, tiles_for
 
 __all__ = ["Kernels", "available", "prepare", "suits"]
 
@@ -103,10 +103,10 @@ class Kernels(TorchFunctionMode):
             return None
         if not (input.requires_grad or weight.requires_grad):
             return None
-        tile = tile_for(input, weight, self.dtype)
-        if tile is None:
+        tiles = tiles_for(input, weight, self.dtype)
+        if tiles is None:
             return None
-        made = convolve(input.to(self.dtype), weight, tile=tile)
+        made = convolve(input.to(self.dtype), weight, tiles=tiles)
         return made if bias is None else made + bias.to(made.dtype).view(1, -1, 1, 1)
 
 

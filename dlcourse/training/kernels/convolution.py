@@ -2,12 +2,15 @@
 
 A 3x3 convolution of stride 1 becomes (tile + 2)^2 matrix products of all tiles by all filters: 25 products for 9 pixels
 in place of 81. The transforms around them cost memory traffic in place of arithmetic, so images are taken some at a
-time, as many as the cache holds, and each thread has images of its own.
+time, as many as the cache holds, and each thread has images of its own. 7 x 7 pixels by tiles of 3 would be 9 x 9, so
+tiles of 3 and of 2 may share a map, in four regions.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,9 +18,11 @@ from torch.autograd.function import once_differentiable
 
 from dlcourse.training.kernels import native, openmp, transforms
 
-TILES = {torch.float32: (2, 3, 4), torch.bfloat16: (2, 3)}
-"""Sides of tiles to choose from. In bf16 the error is 0.5, 1.2 and, with 4, 3.3 % of the output's norm; a plain
-convolution's is 0.2 %."""
+TILES = {torch.float32: ((3, 2), (2,), (3,), (4,)), torch.bfloat16: ((3, 2), (2,), (3,))}
+"""Sides of tiles that cover a map together, to choose from. In bf16 the error is 0.5, 1.2 and, with 4, 3.3 % of the
+output's norm; a plain convolution's is 0.2 %."""
+MIXED = 1.16
+"""Time of a product where regions of a map have tiles of their own, and read its pixels one after another."""
 CACHE = 6 * 2**20
 """Bytes of tiles that a thread works on at once."""
 LEAST = 256
@@ -26,8 +31,29 @@ TRANSFORM = 18
 """Multiplications in the time of transforming one number, measured on 64 to 256 channels."""
 
 
-def tile_for(images: Tensor, weight: Tensor, dtype: torch.dtype) -> int | None:
-    """The tile that makes a padded 3x3 convolution cheapest, by counting; None if the plain one is no dearer.
+class Region(NamedTuple):
+    """A rectangle of a map, covered by tiles of one shape; down comes before along."""
+
+    tile: tuple[int, int]
+    """Pixels of a tile."""
+    begin: tuple[int, int]
+    """The first pixel."""
+    counts: tuple[int, int]
+    """Tiles; the last may reach beyond the map."""
+
+    @property
+    def points(self) -> int:
+        """Products that a tile is made of."""
+        return (self.tile[0] + 2) * (self.tile[1] + 2)
+
+    @property
+    def tiles(self) -> int:
+        """How many there are of a map."""
+        return self.counts[0] * self.counts[1]
+
+
+def tiles_for(images: Tensor, weight: Tensor, dtype: torch.dtype) -> tuple[int, ...] | None:
+    """The tiles that make a padded 3x3 convolution cheapest, by counting; None if the plain one is no dearer.
 
     Args:
         images: [N, C, H, W].
@@ -38,33 +64,60 @@ def tile_for(images: Tensor, weight: Tensor, dtype: torch.dtype) -> int | None:
     height, width = images.shape[2:]
     work = channels * outputs + TRANSFORM * (channels + outputs)
 
-    def cost(tile: int) -> int:
-        return (tile + 2) ** 2 * _count(height, tile) * _count(width, tile) * work
+    def cost(tiles: tuple[int, ...]) -> float:
+        cover = regions(height, width, tiles)
+        products = sum(region.points * region.tiles for region in cover)
+        return work * products * (MIXED if len(cover) > 1 else 1)
 
     best = min(TILES[dtype], key=cost)
     return best if cost(best) < 9 * height * width * channels * outputs else None
 
 
-def convolve(images: Tensor, weight: Tensor, *, tile: int) -> Tensor:
+@lru_cache(maxsize=1024)
+def regions(height: int, width: int, tiles: tuple[int, ...]) -> tuple[Region, ...]:
+    """Those that cover a map with the fewest products."""
+    return tuple(
+        Region((down, along), (top, left), (h, w))
+        for down, top, h in _spans(height, tiles)
+        for along, left, w in _spans(width, tiles)
+    )
+
+
+def _spans(pixels: int, tiles: tuple[int, ...]) -> list[tuple[int, int, int]]:
+    """Each tile along one axis with its first pixel and its count; small ones come last, where the rest is smallest."""
+    best: list[tuple[int, ...]] = [()]  # what covers 0, 1, ... pixels with the fewest products
+    for covered in range(1, pixels + 1):
+        candidates = [(*best[max(0, covered - tile)], tile) for tile in tiles]
+        best.append(min(candidates, key=lambda sides: sum(side + 2 for side in sides)))
+    spans: list[tuple[int, int, int]] = []
+    begin = 0
+    for tile in sorted(set(best[pixels]), reverse=True):
+        count = best[pixels].count(tile)
+        spans.append((tile, begin, count))
+        begin += tile * count
+    return spans
+
+
+def convolve(images: Tensor, weight: Tensor, *, tiles: tuple[int, ...]) -> Tensor:
     """The 3x3 convolution of stride 1 that keeps the size, up to rounding.
 
     Args:
         images: [N, C, H, W] of float32 or bf16; best with the channels innermost. The products are of this type.
         weight: [K, C, 3, 3]. C and K are multiples of 16.
-        tile: pixels along a side of the tiles, 2 to 4.
+        tiles: pixels along a side of the tiles, one of `TILES`, or a part of it.
 
     Returns:
         [N, K, H, W], the channels innermost.
     """
-    return _Convolution.apply(images, weight, tile)  # pyright: ignore[reportReturnType]  torch has no types here
+    return _Convolution.apply(images, weight, tiles)  # pyright: ignore[reportReturnType]  torch has no types here
 
 
 class _Convolution(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, images: Tensor, weight: Tensor, tile: int) -> Tensor:
+    def forward(ctx: Any, images: Tensor, weight: Tensor, tiles: tuple[int, ...]) -> Tensor:
         ctx.save_for_backward(images, weight)
-        ctx.tile = tile
-        return _outer(_correlate(_inner(images), _filters(weight, tile, images.dtype), tile))
+        ctx.tiles = tiles
+        return _outer(_correlate(_inner(images), weight, tiles))
 
     @staticmethod
     @once_differentiable
@@ -72,13 +125,12 @@ class _Convolution(torch.autograd.Function):
         ctx: Any, *gradients: Tensor
     ) -> tuple[Tensor | None, Tensor | None, None]:
         images, weight = ctx.saved_tensors
-        gradient, tile = _inner(gradients[0]), ctx.tile
+        gradient = _inner(gradients[0])
         of_images = of_weight = None
         if ctx.needs_input_grad[0]:  # a convolution too, by the filters turned around
-            turned = _filters(weight.transpose(0, 1).flip(2, 3), tile, images.dtype)
-            of_images = _outer(_correlate(gradient, turned, tile))
+            of_images = _outer(_correlate(gradient, weight.transpose(0, 1).flip(2, 3), ctx.tiles))
         if ctx.needs_input_grad[1]:
-            of_weight = _of_weight(_inner(images), gradient, tile).to(weight.dtype)
+            of_weight = _of_weight(_inner(images), gradient, ctx.tiles).to(weight.dtype)
         return of_images, of_weight, None
 
 
@@ -91,73 +143,80 @@ def _outer(images: Tensor) -> Tensor:
     return images.permute(0, 3, 1, 2)
 
 
-def _transform(kernel: str, source: Tensor, to: Tensor, *, tile: int, maps: tuple[int, int, int, int]) -> None:
+def _transform(kernel: str, source: Tensor, to: Tensor, *, maps: tuple[int, int, int, int], region: Region) -> None:
     """Fill `to` from `source`, both contiguous and of one type.
 
     Args:
         kernel: data, output, output_back, filter or filter_back.
-        source: maps [N, H, W, C] or tiles [(tile + 2)^2, N * h * w, C].
+        source: maps [N, H, W, C] or a region's tiles [points, N * tiles, C].
         to: the other of the two.
-        tile: pixels along one side of a tile.
         maps: N, H, W and C, which is a multiple of 16.
+        region: of the maps.
     """
-    side = transforms.TAPS if kernel.startswith("filter") else tile
-    native.run(f"{kernel}_{tile}", source, to, *maps, _count(maps[1], side), _count(maps[2], side))
+    down, along = region.tile
+    native.run(f"{kernel}_{down}x{along}", source, to, *maps, *region.begin, *region.counts)
 
 
-def _count(pixels: int, tile: int) -> int:
-    return -(-pixels // tile)
-
-
-def _filters(weight: Tensor, tile: int, dtype: torch.dtype) -> Tensor:
-    """[K, C, 3, 3] -> [(tile + 2)^2, C, K]."""
+def _filters(weight: Tensor, region: Region, dtype: torch.dtype) -> Tensor:
+    """[K, C, 3, 3] -> [points, C, K]."""
     outputs, channels = weight.shape[:2]
     taps = weight.detach().float().permute(2, 3, 1, 0).contiguous()
-    made = taps.new_empty((tile + 2) ** 2, channels, outputs)
-    _transform("filter", taps, made, tile=tile, maps=(1, transforms.TAPS, transforms.TAPS, channels * outputs))
+    made = taps.new_empty(region.points, channels, outputs)
+    _transform("filter", taps, made, **_as_map(channels * outputs, region))
     return made.to(dtype)
 
 
-def _correlate(images: Tensor, filters: Tensor, tile: int) -> Tensor:
-    """[N, H, W, C] by [(tile + 2)^2, C, K] -> [N, H, W, K]."""
+def _as_map(filters: int, region: Region) -> Mapping[str, Any]:
+    """Of all filters' taps, which are transformed as a map of 3x3 pixels is."""
+    whole = Region(region.tile, (0, 0), (1, 1))
+    return {"maps": (1, transforms.TAPS, transforms.TAPS, filters), "region": whole}
+
+
+def _correlate(images: Tensor, weight: Tensor, tiles: tuple[int, ...]) -> Tensor:
+    """[N, H, W, C] by [K, C, 3, 3] -> [N, H, W, K]."""
     count, height, width, channels = images.shape
-    outputs = filters.shape[2]
+    outputs = weight.shape[0]
     made = images.new_empty(count, height, width, outputs)
+    cover = regions(height, width, tiles)
+    filters = [_filters(weight, region, images.dtype) for region in cover]
 
     def part(first: int, last: int) -> None:
-        room = _Room(images, outputs, tile, last - first)
-        for begin in range(first, last, room.images):
-            some = min(room.images, last - begin)
-            before, behind = room.tiles(some)
-            _transform("data", images[begin:], before, tile=tile, maps=(some, height, width, channels))
-            torch.bmm(before, filters, out=behind)
-            _transform("output", behind, made[begin:], tile=tile, maps=(some, height, width, outputs))
+        for region, filter in zip(cover, filters, strict=True):
+            room = _Room(images, outputs, region, last - first)
+            for begin in range(first, last, room.images):
+                some = min(room.images, last - begin)
+                before, behind = room.tiles(some)
+                _transform("data", images[begin:], before, maps=(some, height, width, channels), region=region)
+                torch.bmm(before, filter, out=behind)
+                _transform("output", behind, made[begin:], maps=(some, height, width, outputs), region=region)
 
     openmp.split(part, count)
     return made
 
 
-def _of_weight(images: Tensor, gradient: Tensor, tile: int) -> Tensor:
+def _of_weight(images: Tensor, gradient: Tensor, tiles: tuple[int, ...]) -> Tensor:
     """[N, H, W, C] and the gradient of the outputs [N, H, W, K] -> that of the weight, [K, C, 3, 3] in float32."""
     count, height, width, channels = images.shape
     outputs = gradient.shape[3]
+    made = torch.zeros(transforms.TAPS, transforms.TAPS, channels, outputs)
+    one = torch.empty_like(made)
+    for region in regions(height, width, tiles):
 
-    def part(first: int, last: int) -> Tensor:
-        total = torch.zeros((tile + 2) ** 2, channels, outputs)
-        # The sum is read and written once for every room, so rooms are larger than it.
-        room = _Room(images, outputs, tile, last - first, held=max(CACHE, 2 * total.nbytes))
-        for begin in range(first, last, room.images):
-            some = min(room.images, last - begin)
-            before, behind = room.tiles(some)
-            _transform("data", images[begin:], before, tile=tile, maps=(some, height, width, channels))
-            _transform("output_back", gradient[begin:], behind, tile=tile, maps=(some, height, width, outputs))
-            total += torch.bmm(before.transpose(1, 2), behind)
-        return total
+        def part(first: int, last: int, region: Region = region) -> Tensor:
+            total = torch.zeros(region.points, channels, outputs)
+            # The sum is read and written once for every room, so rooms are larger than it.
+            room = _Room(images, outputs, region, last - first, held=max(CACHE, 2 * total.nbytes))
+            for begin in range(first, last, room.images):
+                some = min(room.images, last - begin)
+                before, behind = room.tiles(some)
+                _transform("data", images[begin:], before, maps=(some, height, width, channels), region=region)
+                _transform("output_back", gradient[begin:], behind, maps=(some, height, width, outputs), region=region)
+                total += torch.bmm(before.transpose(1, 2), behind)
+            return total
 
-    total = torch.stack(openmp.split(part, count)).sum(0)
-    made = total.new_empty(transforms.TAPS, transforms.TAPS, channels, outputs)
-    maps = (1, transforms.TAPS, transforms.TAPS, channels * outputs)
-    _transform("filter_back", total, made, tile=tile, maps=maps)
+        total = torch.stack(openmp.split(part, count)).sum(0)
+        _transform("filter_back", total, one, **_as_map(channels * outputs, region))
+        made += one
     return made.permute(3, 2, 0, 1)
 
 
@@ -167,23 +226,23 @@ class _Room:
     Args:
         like: the maps, [N, H, W, C].
         outputs: channels behind the filters.
-        tile: pixels along a side of the tiles.
+        region: of the maps.
         most: images, at most.
         held: bytes of tiles at once.
     """
 
-    def __init__(self, like: Tensor, outputs: int, tile: int, most: int, *, held: int = CACHE) -> None:
-        self.points = (tile + 2) ** 2
+    def __init__(self, like: Tensor, outputs: int, region: Region, most: int, *, held: int = CACHE) -> None:
+        self.region = region
         self.channels = (like.shape[3], outputs)
-        self.rows = _count(like.shape[1], tile) * _count(like.shape[2], tile)
-        fit = held // (self.points * self.rows * sum(self.channels) * like.element_size())
-        self.images = max(1, min(most, max(fit, _count(LEAST, self.rows))))
+        numbers = region.points * region.tiles
+        fit = held // (numbers * sum(self.channels) * like.element_size())
+        self.images = max(1, min(most, max(fit, -(-LEAST // region.tiles))))
         """How many images are taken at once."""
-        self._numbers = [like.new_empty(self.points * self.rows * self.images * size) for size in self.channels]
+        self._numbers = [like.new_empty(numbers * self.images * size) for size in self.channels]
 
     def tiles(self, images: int) -> list[Tensor]:
-        """Those before and behind the filters, [(tile + 2)^2, tiles of so many images, C or K] each."""
-        shapes = [(self.points, self.rows * images, size) for size in self.channels]
+        """Those before and behind the filters, [points, tiles of so many images, C or K] each."""
+        shapes = [(self.region.points, self.region.tiles * images, size) for size in self.channels]
         return [
             numbers[: shape[0] * shape[1] * shape[2]].view(shape)
             for numbers, shape in zip(self._numbers, shapes, strict=True)

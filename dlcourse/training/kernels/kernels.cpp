@@ -18,21 +18,21 @@ using Halves = uint16_t __attribute__((vector_size(2 * LANES)));
 using Signs = int32_t __attribute__((vector_size(4 * LANES)));
 struct bf16 { uint16_t bits; };  // the upper half of a float
 
-inline Floats load(const float *from) {
+inline __attribute__((always_inline)) Floats load(const float *from) {
   Floats values;
   std::memcpy(&values, from, sizeof values);
   return values;
 }
 
-inline Floats load(const bf16 *from) {
+inline __attribute__((always_inline)) Floats load(const bf16 *from) {
   Halves bits;
   std::memcpy(&bits, from, sizeof bits);
   return (Floats)(__builtin_convertvector(bits, Words) << 16);
 }
 
-inline void store(float *to, Floats values) { std::memcpy(to, &values, sizeof values); }
+inline __attribute__((always_inline)) void store(float *to, Floats values) { std::memcpy(to, &values, sizeof values); }
 
-inline void store(bf16 *to, Floats values) {  // rounded to the nearest, ties to even
+inline __attribute__((always_inline)) void store(bf16 *to, Floats values) {  // rounded to the nearest, ties to even
 #ifdef __AVX512BF16__
   const auto bits = _mm512_cvtneps_pbh((__m512)values);
 #else
@@ -55,19 +55,25 @@ inline bf16 rounded(float value) {
   return {uint16_t((bits + 0x7fff + ((bits >> 16) & 1)) >> 16)};
 }
 
-// Winograd's transforms: maps [N, H, W, C] to tiles [R * R, N * h * w, C] and back, 16 channels at once. Every loop over
-// a matrix is unrolled, so that what is multiplied by 0 costs nothing.
+// Winograd's transforms: a region of maps [N, H, W, C] to tiles [points, N * h * w, C] and back, 16 channels at once.
+// `down` is applied to columns of pixels, `along` to rows. Every loop over a matrix is unrolled, so that what is
+// multiplied by 0 costs nothing.
 
 template <const auto &matrix> constexpr int rows = sizeof(matrix) / sizeof(matrix[0]);
 template <const auto &matrix> constexpr int columns = sizeof(matrix[0]) / sizeof(float);
 
 // Whether rows r and r + 1 differ in signs alone, as those of two opposite points do, and r begins such a pair.
-template <const auto &matrix> constexpr bool begins_pair(int r) {
-  if (r < 0 || r + 1 >= rows<matrix> || begins_pair<matrix>(r - 1)) return false;
-  for (int c = 0; c < columns<matrix>; c++)
-    if (matrix[r][c] != matrix[r + 1][c] && matrix[r][c] != -matrix[r + 1][c]) return false;
-  return true;
-}
+template <const auto &matrix> struct Pairs {
+  bool begin[rows<matrix>] = {};
+  constexpr Pairs() {
+    for (int r = 0; r + 1 < rows<matrix>; r++) {
+      begin[r] = r == 0 || !begin[r - 1];
+      for (int c = 0; c < columns<matrix>; c++)
+        if (matrix[r][c] != matrix[r + 1][c] && matrix[r][c] != -matrix[r + 1][c]) begin[r] = false;
+    }
+  }
+};
+template <const auto &matrix> constexpr Pairs<matrix> pairs{};
 
 inline __attribute__((always_inline)) void add(Floats &sum, float factor, Floats value) {
   if (factor == 1) sum += value;
@@ -80,8 +86,8 @@ template <const auto &matrix>
 inline __attribute__((always_inline)) void apply(const Floats (&in)[columns<matrix>], Floats (&out)[rows<matrix>]) {
 #pragma GCC unroll 8
   for (int r = 0; r < rows<matrix>; r++) {
-    if (begins_pair<matrix>(r - 1)) continue;
-    const bool pair = begins_pair<matrix>(r);
+    if (r > 0 && pairs<matrix>.begin[r - 1]) continue;
+    const bool pair = pairs<matrix>.begin[r];
     Floats same{}, opposite{};
 #pragma GCC unroll 8
     for (int c = 0; c < columns<matrix>; c++)
@@ -91,72 +97,73 @@ inline __attribute__((always_inline)) void apply(const Floats (&in)[columns<matr
   }
 }
 
-// Tiles from patches of a map: one begins at every `stride` pixels, `border` before it; what lies outside is 0.
-template <const auto &matrix, class Number>
-void cut(const Number *map, Number *tiles, int stride, int border, int N, int H, int W, int C, int h, int w) {
-  constexpr int R = rows<matrix>, S = columns<matrix>;
+// Tiles from patches of a map: one begins at every `height` and `width` pixels, `border` before it; what lies outside is 0.
+template <const auto &down, const auto &along, class Number>
+void cut(const Number *map, Number *tiles, int height, int width, int border,
+         int N, int H, int W, int C, int top, int left, int h, int w) {
+  constexpr int R = rows<down>, Q = rows<along>, S = columns<down>, T = columns<along>;
   static const Number nothing[LANES] = {};
   const int64_t step = int64_t(N) * h * w * C;
   for (int row = 0; row < N * h; row++)
     for (int j = 0; j < w; j++) {
-      const Number *from[S][S];
-      int inside[S][S];
+      const Number *from[S][T];
+      int inside[S][T];
       for (int a = 0; a < S; a++)
-        for (int b = 0; b < S; b++) {
-          const int y = row % h * stride - border + a, x = j * stride - border + b;
+        for (int b = 0; b < T; b++) {
+          const int y = top + row % h * height - border + a, x = left + j * width - border + b;
           inside[a][b] = y >= 0 && y < H && x >= 0 && x < W;
           from[a][b] = inside[a][b] ? map + ((int64_t(row / h) * H + y) * W + x) * C : nothing;
         }
       Number *tile = tiles + (int64_t(row) * w + j) * C;
       for (int c = 0; c < C; c += LANES) {
-        Floats half[S][R];
+        Floats half[T][R];
 #pragma GCC unroll 8
-        for (int b = 0; b < S; b++) {
+        for (int b = 0; b < T; b++) {
           Floats in[S];
 #pragma GCC unroll 8
           for (int a = 0; a < S; a++) in[a] = load(from[a][b] + inside[a][b] * c);
-          apply<matrix>(in, half[b]);
+          apply<down>(in, half[b]);
         }
 #pragma GCC unroll 8
         for (int a = 0; a < R; a++) {
-          Floats in[S], out[R];
+          Floats in[T], out[Q];
 #pragma GCC unroll 8
-          for (int b = 0; b < S; b++) in[b] = half[b][a];
-          apply<matrix>(in, out);
+          for (int b = 0; b < T; b++) in[b] = half[b][a];
+          apply<along>(in, out);
 #pragma GCC unroll 8
-          for (int b = 0; b < R; b++) store(tile + (a * R + b) * step + c, out[b]);
+          for (int b = 0; b < Q; b++) store(tile + (a * Q + b) * step + c, out[b]);
         }
       }
     }
 }
 
-// A map from tiles, each R x R pixels of it; what lies outside is left away.
-template <const auto &matrix, class Number>
-void join(const Number *tiles, Number *map, int N, int H, int W, int C, int h, int w) {
-  constexpr int R = rows<matrix>, S = columns<matrix>;
+// A region of a map from tiles, each R x Q pixels of it; what lies outside the map is left away.
+template <const auto &down, const auto &along, class Number>
+void join(const Number *tiles, Number *map, int N, int H, int W, int C, int top, int left, int h, int w) {
+  constexpr int R = rows<down>, Q = rows<along>, S = columns<down>, T = columns<along>;
   const int64_t step = int64_t(N) * h * w * C;
   for (int row = 0; row < N * h; row++)
     for (int j = 0; j < w; j++) {
       const Number *tile = tiles + (int64_t(row) * w + j) * C;
       for (int c = 0; c < C; c += LANES) {
-        Floats half[S][R];
+        Floats half[T][R];
 #pragma GCC unroll 8
-        for (int b = 0; b < S; b++) {
+        for (int b = 0; b < T; b++) {
           Floats in[S];
 #pragma GCC unroll 8
-          for (int a = 0; a < S; a++) in[a] = load(tile + (a * S + b) * step + c);
-          apply<matrix>(in, half[b]);
+          for (int a = 0; a < S; a++) in[a] = load(tile + (a * T + b) * step + c);
+          apply<down>(in, half[b]);
         }
 #pragma GCC unroll 8
         for (int a = 0; a < R; a++) {
-          Floats in[S], out[R];
+          Floats in[T], out[Q];
 #pragma GCC unroll 8
-          for (int b = 0; b < S; b++) in[b] = half[b][a];
-          apply<matrix>(in, out);
-          const int y = row % h * R + a;
+          for (int b = 0; b < T; b++) in[b] = half[b][a];
+          apply<along>(in, out);
+          const int y = top + row % h * R + a;
 #pragma GCC unroll 8
-          for (int b = 0; b < R; b++) {
-            const int x = j * R + b;
+          for (int b = 0; b < Q; b++) {
+            const int x = left + j * Q + b;
             if (y < H && x < W) store(map + ((int64_t(row / h) * H + y) * W + x) * C + c, out[b]);
           }
         }
@@ -238,26 +245,30 @@ extern "C" void look_up_times_bf16(
 POOL(float, fp32)
 POOL(bf16, bf16)
 
-#define SHAPE int64_t N, int64_t H, int64_t W, int64_t C, int64_t h, int64_t w
-#define KERNELS(M, Number, name)                                                                        \
-  extern "C" void data_##M##_##name(const Number *map, Number *tiles, SHAPE) {                           \
-    cut<data_##M>(map, tiles, M, 1, N, H, W, C, h, w);                                                   \
+#define SHAPE                                                                                            \
+  int64_t N, int64_t H, int64_t W, int64_t C, int64_t top, int64_t left, int64_t h, int64_t w
+#define OF N, H, W, C, top, left, h, w
+#define KERNELS(Y, X, Number, name)                                                                      \
+  extern "C" void data_##Y##x##X##_##name(const Number *map, Number *tiles, SHAPE) {                     \
+    cut<data_##Y, data_##X>(map, tiles, Y, X, 1, OF);                                                    \
   }                                                                                                      \
-  extern "C" void output_##M##_##name(const Number *tiles, Number *map, SHAPE) {                         \
-    join<output_##M>(tiles, map, N, H, W, C, h, w);                                                      \
+  extern "C" void output_##Y##x##X##_##name(const Number *tiles, Number *map, SHAPE) {                   \
+    join<output_##Y, output_##X>(tiles, map, OF);                                                        \
   }                                                                                                      \
-  extern "C" void output_back_##M##_##name(const Number *map, Number *tiles, SHAPE) {                    \
-    cut<output_back_##M>(map, tiles, M, 0, N, H, W, C, h, w);                                            \
+  extern "C" void output_back_##Y##x##X##_##name(const Number *map, Number *tiles, SHAPE) {              \
+    cut<output_back_##Y, output_back_##X>(map, tiles, Y, X, 0, OF);                                      \
   }
-#define FILTER(M)                                                                                        \
-  extern "C" void filter_##M##_fp32(const float *map, float *tiles, SHAPE) {                             \
-    cut<filter_##M>(map, tiles, 3, 0, N, H, W, C, h, w);                                                 \
+#define FILTER(Y, X)                                                                                     \
+  extern "C" void filter_##Y##x##X##_fp32(const float *map, float *tiles, SHAPE) {                       \
+    cut<filter_##Y, filter_##X>(map, tiles, 3, 3, 0, OF);                                                \
   }                                                                                                      \
-  extern "C" void filter_back_##M##_fp32(const float *tiles, float *map, SHAPE) {                        \
-    join<filter_back_##M>(tiles, map, N, H, W, C, h, w);                                                 \
+  extern "C" void filter_back_##Y##x##X##_fp32(const float *tiles, float *map, SHAPE) {                  \
+    join<filter_back_##Y, filter_back_##X>(tiles, map, OF);                                              \
   }
-#define ALL(M) KERNELS(M, float, fp32) KERNELS(M, bf16, bf16) FILTER(M)
+#define ALL(Y, X) KERNELS(Y, X, float, fp32) KERNELS(Y, X, bf16, bf16) FILTER(Y, X)
 
-ALL(2)
-ALL(3)
-ALL(4)
+ALL(2, 2)
+ALL(2, 3)
+ALL(3, 2)
+ALL(3, 3)
+ALL(4, 4)

@@ -62,7 +62,7 @@ _BODY = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 @lru_cache(maxsize=1)
 def _parallel() -> Callable[..., object] | None:
     """libgomp's entry into a parallel region, `GOMP_parallel(function, data, threads, flags)`."""
-    if not torch.backends.openmp.is_available():
+    if "parallel backend: OpenMP" not in torch.__config__.parallel_info():
         return None
     try:
         return ctypes.CDLL(None).GOMP_parallel  # torch loads it for all of the process
