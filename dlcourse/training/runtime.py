@@ -225,7 +225,7 @@ class Runtime:
             "device": self.device,
             "processor": gpu or processor(),
             "threads": self.threads,
-            "kernels": self.kernels,
+            "kernels": f"own, by {kernels.compiled_by()}" if self.kernels == "own" else "torch",
             "torch": torch.__version__,
             "cuda": torch.version.cuda if gpu else None,
         }

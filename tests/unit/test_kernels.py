@@ -19,6 +19,7 @@ from torch.nn.functional import conv2d, max_pool2d
 import dlcourse.training.kernels as package
 from dlcourse import cli
 from dlcourse.errors import ConfigError, NotAvailable
+from dlcourse.run.environment import differences
 from dlcourse.training.kernels import Kernels, convolution, elementwise, native, openmp, transforms
 from dlcourse.training.kernels.convolution import Region
 from dlcourse.training.runtime import Runtime
@@ -578,6 +579,17 @@ def test_true_is_never_left_aside() -> None:
         Runtime(device="cpu", precision="fp16", kernels="own").settle(CONVOLUTION)
     with pytest.raises(ValueError, match="kernels=own and compile=true cannot both be"):
         Runtime(compile=True, kernels="own")
+
+
+def test_a_run_notes_the_compiler_that_its_bits_hang_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = tmp_path / "own++"
+    own.write_text("#!/bin/sh\necho 'own++ 7.1'; echo 'and its licence'\n", encoding="utf-8")
+    own.chmod(own.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("CXX", str(own))
+    before = Runtime(device="cpu", precision="fp32", kernels="own").describe()
+    assert before["kernels"] == "own, by own++ 7.1"
+    now = Runtime(device="cpu", precision="fp32").describe()
+    assert differences(before, now) == ["kernels was own, by own++ 7.1, is torch"]
 
 
 @compiled

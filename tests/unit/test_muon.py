@@ -50,6 +50,20 @@ def test_singular_values_come_near_one_and_the_directions_stay(rows: int, column
     assert (inside - inside.diag().diag()).abs().max() < 1e-3
 
 
+@pytest.mark.parametrize("iterations", [1, 3, 5])
+@pytest.mark.parametrize(("rows", "columns"), [(8, 72), (72, 8), (16, 16), (1, 5)])
+def test_small_squares_give_what_the_source_iterates_on_matrices(
+    rows: int, columns: int, iterations: int
+) -> None:
+    spread = torch.logspace(0, -6, rows, dtype=torch.float64).unsqueeze(1)
+    matrix = spread * torch.randn(rows, columns, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    x = matrix / matrix.norm()
+    for _ in range(iterations):
+        x = 3.4445 * x - 4.7750 * x @ x.T @ x + 2.0315 * x @ x.T @ x @ x.T @ x
+    torch.testing.assert_close(orthogonalised(matrix, iterations=iterations), x, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(orthogonalised(matrix.float(), iterations=iterations), x.float(), rtol=1e-3, atol=1e-5)
+
+
 def test_the_scale_of_a_gradient_changes_nothing() -> None:
     matrix = torch.randn(4, 6, generator=torch.Generator().manual_seed(3))
     torch.testing.assert_close(orthogonalised(1e-6 * matrix, iterations=5), orthogonalised(matrix, iterations=5))

@@ -13,8 +13,9 @@ from torch.overrides import TorchFunctionMode
 from dlcourse.errors import NotAvailable
 from dlcourse.training.kernels import elementwise, native, openmp
 from dlcourse.training.kernels.convolution import TILES, convolve, tiles_for
+from dlcourse.training.kernels.native import compiled_by
 
-__all__ = ["Kernels", "available", "prepare", "suits"]
+__all__ = ["Kernels", "available", "compiled_by", "prepare", "suits"]
 
 
 def available() -> bool:

@@ -35,6 +35,16 @@ def compiler() -> str | None:
     return next((found for name in ([own] if own else COMPILERS) if (found := shutil.which(name))), None)
 
 
+def compiled_by() -> str | None:
+    """What the compiler says of itself, on which the last bits of results hang; None where there is none."""
+    found = compiler()
+    return None if found is None else next(iter(_version(found).splitlines()), found)
+
+
+def _version(found: str) -> str:
+    return subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout
+
+
 def run(kernel: str, *arguments: Tensor | int) -> None:
     """Call the kernel of this name for the first tensor's type; tensors are contiguous, in the kernel's own order."""
     first = next(argument for argument in arguments if isinstance(argument, Tensor))
@@ -92,10 +102,9 @@ def _matrices() -> list[str]:
 
 def _digest(source: str, found: str) -> str:
     """Names what was compiled, by what and for which processor: folders are shared between machines."""
-    version = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout
     words = [found, "-march=native", "-dM", "-E", "-x", "c++", os.devnull]
     target = subprocess.run(words, capture_output=True, text=True, check=False).stdout
-    return hashlib.sha256("\0".join((source, version, target, *FLAGS)).encode()).hexdigest()[:20]
+    return hashlib.sha256("\0".join((source, _version(found), target, *FLAGS)).encode()).hexdigest()[:20]
 
 
 def _compile(found: str, source: str, file: Path) -> Path:
