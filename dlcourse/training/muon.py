@@ -31,7 +31,8 @@ def orthogonalised(matrix: Tensor, *, iterations: int) -> Tensor:
     x = flat.T if tall else flat
     x = x / (x.norm() + 1e-12)
     # An iteration multiplies x by a polynomial of x @ x.T, which commutes with it. So all of them are done on these
-    # small squares, and x itself, the longer the more so, is multiplied twice in place of twice an iteration.
+    # squares, and x itself enters two products in place of two an iteration: half the time for the wide matrices of
+    # convolutions, a quarter more for square ones.
     gram, total = x @ x.T, None
     for left in reversed(range(iterations)):
         factor = second * gram + third * gram @ gram

@@ -38,8 +38,9 @@ class Runtime:
         allocator: keep holds on to freed main memory for the next step, which saves the kernel zeroing it anew, as far
             as memory comes from glibc (Linux); system gives it back. auto keeps it on a CPU. No result depends on it.
         kernels: own computes, in a training step on a CPU, 3x3 convolutions by Winograd's algorithm (faster, with
-            rounding errors of 1 % in bf16), 2x2 max pooling and GELU by kernels that are compiled at first use; torch
-            by torch's. auto is own where there is a C++ compiler and a model with such convolutions.
+            rounding errors of 1 % in bf16), 2x2 max pooling and GELU by kernels that are compiled at first use and have
+            no second derivative; torch by torch's. auto is own where they can be compiled and the model has such
+            convolutions.
     """
 
     device: str = "auto"
@@ -79,13 +80,16 @@ class Runtime:
             channels_last = convolutions
         threads = torch.get_num_threads() if self.threads == "auto" else self.threads
         kept = allocator.available() and (self.allocator == "keep" or (self.allocator == "auto" and device == "cpu"))
-        fits = device == "cpu" and precision in ("bf16", "fp32") and not self.compile and kernels.suits(model)
-        if self.kernels == "own" and not fits:
+        own = self.kernels != "torch" and device == "cpu" and precision in ("bf16", "fp32") and not self.compile
+        own = own and bool(channels_last) and kernels.suits(model)
+        if self.kernels == "own" and not own:
+            layout = "" if channels_last else " without channels_last"
             raise ConfigError(
                 "runtime.kernels: own ones are for 3x3 convolutions of multiples of 16 channels on a CPU in bf16 or "
-                f"fp32, not for {type(model).__name__} in {precision} on {device}; say runtime.kernels=torch"
+                f"fp32, channels_last, not for {type(model).__name__} in {precision} on {device}{layout}; say "
+                "runtime.kernels=torch"
             )
-        own = fits and (self.kernels == "own" or (self.kernels == "auto" and kernels.available()))
+        own = own and (self.kernels == "own" or kernels.available())
         return replace(
             self,
             device=device,
@@ -162,6 +166,10 @@ class Runtime:
         if error is None:
             return
         reason = (str(error) or type(error).__name__).splitlines()[0]
+        if self.kernels == "own" and replace(self, kernels="torch")._fault(model, loss) is None:
+            raise NotAvailable(
+                f"runtime.kernels: our own cannot train this model ({reason}); say runtime.kernels=torch"
+            ) from error
         if self.precision != "fp32" and replace(self, precision="fp32")._fault(model, loss) is None:
             raise NotAvailable(
                 f"runtime.precision: {self.precision} cannot be computed for this model on {self.device} ({reason}); "

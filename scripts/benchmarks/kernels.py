@@ -8,8 +8,6 @@ from benchmarks.step_cost import PILLARS, Pillar, alternating, row
 from benchmarks.table import COST, SAVING, Row
 
 ARMS = {word: (f"runtime.kernels={word}",) for word in ("own", "torch")}
-
-
 FROZEN = "freeze=[whiten.bias@1st]"
 """As the speed run is behind its third epoch."""
 
@@ -20,10 +18,11 @@ def variant(pillar: Pillar, label: str, *words: str) -> Pillar:
 
 
 SPEEDNET, _, RESNET, _, _, GO = PILLARS
+SPEED_RUN = replace(SPEEDNET, warm=5)  # as many steps as it takes to have all the memory that later ones use
 CASES = (
-    variant(SPEEDNET, "speednet, 2,000 images of 32 pixels", FROZEN),
-    variant(SPEEDNET, "the same of 28 pixels", FROZEN, "data.sizes=[28,28,28,28,28,28,28,28,28]"),
-    variant(SPEEDNET, "the same of 24 pixels", FROZEN, "data.sizes=[24,24,24,24,24,24,24,24,24]"),
+    variant(SPEED_RUN, "speednet, 2,000 images of 32 pixels", FROZEN),
+    variant(SPEED_RUN, "the same of 28 pixels", FROZEN, "data.sizes=[28,28,28,28,28,28,28,28,28]"),
+    variant(SPEED_RUN, "the same of 24 pixels", FROZEN, "data.sizes=[24,24,24,24,24,24,24,24,24]"),
     RESNET,
     variant(RESNET, f"{RESNET.label} in fp32", "runtime.precision=fp32"),
     GO,

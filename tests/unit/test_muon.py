@@ -52,9 +52,7 @@ def test_singular_values_come_near_one_and_the_directions_stay(rows: int, column
 
 @pytest.mark.parametrize("iterations", [1, 3, 5])
 @pytest.mark.parametrize(("rows", "columns"), [(8, 72), (72, 8), (16, 16), (1, 5)])
-def test_small_squares_give_what_the_source_iterates_on_matrices(
-    rows: int, columns: int, iterations: int
-) -> None:
+def test_small_squares_give_what_the_source_iterates_on_matrices(rows: int, columns: int, iterations: int) -> None:
     spread = torch.logspace(0, -6, rows, dtype=torch.float64).unsqueeze(1)
     matrix = spread * torch.randn(rows, columns, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
     x = matrix / matrix.norm()

@@ -25,6 +25,8 @@ MIXED = 1.16
 """Time of a product where regions of a map have tiles of their own, and read its pixels one after another."""
 CACHE = 6 * 2**20
 """Bytes of tiles that a thread works on at once."""
+MOST = 8 * CACHE
+"""Bytes of the tiles of one image; beyond them the plain convolution is better."""
 LEAST = 256
 """Rows that make a matrix product fast."""
 TRANSFORM = 18
@@ -53,7 +55,8 @@ class Region(NamedTuple):
 
 
 def tiles_for(images: Tensor, weight: Tensor, dtype: torch.dtype) -> tuple[int, ...] | None:
-    """The tiles that make a padded 3x3 convolution cheapest, by counting; None if the plain one is no dearer.
+    """The tiles that make a padded 3x3 convolution cheapest, by counting; None if the plain one is no dearer, or if the
+    tiles of a single image are too many.
 
     Args:
         images: [N, C, H, W].
@@ -70,6 +73,9 @@ def tiles_for(images: Tensor, weight: Tensor, dtype: torch.dtype) -> tuple[int, 
         return work * products * (MIXED if len(cover) > 1 else 1)
 
     best = min(TILES[dtype], key=cost)
+    largest = max(region.points * region.tiles for region in regions(height, width, best))
+    if largest * (channels + outputs) * dtype.itemsize > MOST:
+        return None
     return best if cost(best) < 9 * height * width * channels * outputs else None
 
 
@@ -117,7 +123,7 @@ class _Convolution(torch.autograd.Function):
     def forward(ctx: Any, images: Tensor, weight: Tensor, tiles: tuple[int, ...]) -> Tensor:
         ctx.save_for_backward(images, weight)
         ctx.tiles = tiles
-        return _outer(_correlate(_inner(images), weight, tiles))
+        return _correlate(_inner(images), weight, tiles)
 
     @staticmethod
     @once_differentiable
@@ -128,7 +134,7 @@ class _Convolution(torch.autograd.Function):
         gradient = _inner(gradients[0])
         of_images = of_weight = None
         if ctx.needs_input_grad[0]:  # a convolution too, by the filters turned around
-            of_images = _outer(_correlate(gradient, weight.transpose(0, 1).flip(2, 3), ctx.tiles))
+            of_images = _correlate(gradient, weight.transpose(0, 1).flip(2, 3), ctx.tiles)
         if ctx.needs_input_grad[1]:
             of_weight = _of_weight(_inner(images), gradient, ctx.tiles).to(weight.dtype)
         return of_images, of_weight, None
@@ -137,10 +143,6 @@ class _Convolution(torch.autograd.Function):
 def _inner(images: Tensor) -> Tensor:
     """[N, C, H, W] -> [N, H, W, C]; nothing moves if the channels are innermost already."""
     return images.permute(0, 2, 3, 1).contiguous()
-
-
-def _outer(images: Tensor) -> Tensor:
-    return images.permute(0, 3, 1, 2)
 
 
 def _transform(kernel: str, source: Tensor, to: Tensor, *, maps: tuple[int, int, int, int], region: Region) -> None:
@@ -173,10 +175,14 @@ def _as_map(filters: int, region: Region) -> Mapping[str, Any]:
 
 
 def _correlate(images: Tensor, weight: Tensor, tiles: tuple[int, ...]) -> Tensor:
-    """[N, H, W, C] by [K, C, 3, 3] -> [N, H, W, K]."""
+    """[N, H, W, C] by [K, C, 3, 3] -> [N, K, H, W], the channels innermost."""
     count, height, width, channels = images.shape
     outputs = weight.shape[0]
-    made = images.new_empty(count, height, width, outputs)
+    # No view is handed out of an autograd function: torch would let nothing be changed in place behind it.
+    found = torch.empty(
+        (count, outputs, height, width), dtype=images.dtype, device="cpu", memory_format=torch.channels_last
+    )
+    made = found.permute(0, 2, 3, 1)
     cover = regions(height, width, tiles)
     filters = [_filters(weight, region, images.dtype) for region in cover]
 
@@ -191,19 +197,19 @@ def _correlate(images: Tensor, weight: Tensor, tiles: tuple[int, ...]) -> Tensor
                 _transform("output", behind, made[begin:], maps=(some, height, width, outputs), region=region)
 
     openmp.split(part, count)
-    return made
+    return found
 
 
 def _of_weight(images: Tensor, gradient: Tensor, tiles: tuple[int, ...]) -> Tensor:
     """[N, H, W, C] and the gradient of the outputs [N, H, W, K] -> that of the weight, [K, C, 3, 3] in float32."""
     count, height, width, channels = images.shape
     outputs = gradient.shape[3]
-    made = torch.zeros(transforms.TAPS, transforms.TAPS, channels, outputs)
+    made = torch.zeros(transforms.TAPS, transforms.TAPS, channels, outputs, dtype=torch.float32, device="cpu")
     one = torch.empty_like(made)
     for region in regions(height, width, tiles):
 
         def part(first: int, last: int, region: Region = region) -> Tensor:
-            total = torch.zeros(region.points, channels, outputs)
+            total = torch.zeros(region.points, channels, outputs, dtype=torch.float32, device="cpu")
             # The sum is read and written once for every room, so rooms are larger than it.
             room = _Room(images, outputs, region, last - first, held=max(CACHE, 2 * total.nbytes))
             for begin in range(first, last, room.images):

@@ -92,13 +92,17 @@ class _Pool(torch.autograd.Function):
         ctx.save_for_backward(images)
         maps = images.permute(0, 2, 3, 1)
         count, height, width, channels = maps.shape
-        made = maps.new_empty(count, height // WINDOW, width // WINDOW, channels)
+        found = torch.empty(  # no view: torch would let nothing be changed in place behind it
+            (count, channels, height // WINDOW, width // WINDOW),
+            dtype=images.dtype, device="cpu", memory_format=torch.channels_last,
+        )  # fmt: skip
+        made = found.permute(0, 2, 3, 1)
 
         def part(first: int, last: int) -> None:
             native.run("pool", maps[first:], made[first:], last - first, height, width, channels)
 
         openmp.split(part, count)
-        return made.permute(0, 3, 1, 2)
+        return found
 
     @staticmethod
     @once_differentiable

@@ -37,7 +37,8 @@ inline __attribute__((always_inline)) void store(bf16 *to, Floats values) {  // 
   const auto bits = _mm512_cvtneps_pbh((__m512)values);
 #else
   const Words words = (Words)values;
-  const Halves bits = __builtin_convertvector((words + 0x7fff + ((words >> 16) & 1)) >> 16, Halves);
+  const Words near = (words + 0x7fff + ((words >> 16) & 1)) >> 16;
+  const Halves bits = __builtin_convertvector(values != values ? Words{} + 0x7fc0 : near, Halves);
 #endif
   std::memcpy(to, &bits, sizeof(bf16) * LANES);
 }
@@ -52,7 +53,7 @@ inline float widened(bf16 number) {
 inline bf16 rounded(float value) {
   uint32_t bits;
   std::memcpy(&bits, &value, sizeof bits);
-  return {uint16_t((bits + 0x7fff + ((bits >> 16) & 1)) >> 16)};
+  return {value != value ? uint16_t(0x7fc0) : uint16_t((bits + 0x7fff + ((bits >> 16) & 1)) >> 16)};
 }
 
 // Winograd's transforms: a region of maps [N, H, W, C] to tiles [points, N * h * w, C] and back, 16 channels at once.
