@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.step_cost import PILLARS, Pillar, alternating, row
-from benchmarks.table import ADDED, COST, SAVING, Row
+from benchmarks.step_cost import PILLARS, Pillar, alternating, row, rows
+from benchmarks.table import ADDED, Row
 
 ARMS = {word: ("runtime.threads=1", f"runtime.allocator={word}") for word in ("keep", "system")}
 
@@ -12,12 +12,9 @@ def rows_of(pillar: Pillar, *, repetitions: int, quick: bool) -> list[Row]:
     """Of both arms CPU time, the kernel's part of it, wall time and peak memory."""
     taken = alternating(pillar, ARMS, repetitions=repetitions, quick=quick)
     name = f"allocator, {pillar.label}"
-    return [
-        row(f"{name}: CPU time", "CPU s/step", taken, lambda cost: cost.cpu, SAVING),
-        row(f"{name}: of it in the kernel", "CPU ms/step", taken, lambda cost: 1000 * cost.kernel, ADDED),
-        row(f"{name}: wall time", "s/step", taken, lambda cost: cost.wall, SAVING),
-        row(f"{name}: peak memory", "MiB", taken, lambda cost: cost.peak, COST),
-    ]
+    of_kernel = row(f"{name}: of it in the kernel", "CPU ms/step", taken, lambda cost: 1000 * cost.kernel, ADDED)
+    cpu, *others = rows(name, taken)
+    return [cpu, of_kernel, *others]
 
 
 def measure(*, repetitions: int, quick: bool) -> list[Row]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from benchmarks.step_cost import PILLARS, Pillar, alternating, row
-from benchmarks.table import COST, SAVING, Row
+from benchmarks.step_cost import PILLARS, Pillar, alternating, rows
+from benchmarks.table import Row
 
 ARMS = {word: (f"runtime.kernels={word}",) for word in ("own", "torch")}
 FROZEN = "freeze=[whiten.bias@1st]"
@@ -29,17 +29,6 @@ CASES = (
 )
 
 
-def rows_of(pillar: Pillar, *, repetitions: int, quick: bool) -> list[Row]:
-    """Of both arms CPU time, wall time and peak memory."""
-    taken = alternating(pillar, ARMS, repetitions=repetitions, quick=quick)
-    name = f"kernels, {pillar.label}"
-    return [
-        row(f"{name}: CPU time", "CPU s/step", taken, lambda cost: cost.cpu, SAVING),
-        row(f"{name}: wall time", "s/step", taken, lambda cost: cost.wall, SAVING),
-        row(f"{name}: peak memory", "MiB", taken, lambda cost: cost.peak, COST),
-    ]
-
-
 def measure(*, repetitions: int, quick: bool) -> list[Row]:
     """Ours is runtime.kernels=own, the peer runtime.kernels=torch.
 
@@ -47,4 +36,8 @@ def measure(*, repetitions: int, quick: bool) -> list[Row]:
         repetitions: rounds of both arms of every pillar.
         quick: two steps of eight samples, to see that everything runs.
     """
-    return [row for pillar in CASES for row in rows_of(pillar, repetitions=repetitions, quick=quick)]
+    made: list[Row] = []
+    for pillar in CASES:
+        taken = alternating(pillar, ARMS, repetitions=repetitions, quick=quick)
+        made += rows(f"kernels, {pillar.label}", taken)
+    return made

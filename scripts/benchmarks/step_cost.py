@@ -22,7 +22,7 @@ import torch
 from benchmarks.bucketing import drawn as drawn_reviews
 from benchmarks.go_reading import drawn as drawn_games
 from benchmarks.go_reading import reading
-from benchmarks.table import Comparison, Row
+from benchmarks.table import COST, SAVING, Comparison, Row
 from dlcourse.config.compose import compose
 from dlcourse.data.base import Split, Splits
 from dlcourse.data.go_positions import GoSplit
@@ -197,3 +197,12 @@ def row(name: str, unit: str, taken: Mapping[str, list[Cost]], of: Callable[[Cos
     """One number of the first arm's costs against the second's."""
     ours, peer = (tuple(map(of, costs)) for costs in taken.values())
     return Row(name, unit, ours, peer, how)
+
+
+def rows(name: str, taken: Mapping[str, list[Cost]]) -> list[Row]:
+    """Of the first arm's costs against the second's: CPU time, wall time and peak memory."""
+    return [
+        row(f"{name}: CPU time", "CPU s/step", taken, lambda cost: cost.cpu, SAVING),
+        row(f"{name}: wall time", "s/step", taken, lambda cost: cost.wall, SAVING),
+        row(f"{name}: peak memory", "MiB", taken, lambda cost: cost.peak, COST),
+    ]

@@ -34,6 +34,19 @@ def test_rounds_alternate_and_each_arm_is_compared_with_the_other(monkeypatch: p
     ]
 
 
+def test_our_own_kernels_come_first_in_every_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(pillar: object, words: Sequence[str], *, quick: bool) -> object:
+        own = words == ("runtime.kernels=own",)
+        return step_cost.Cost(*((1.0, 0.0, 2.0, 300.0) if own else (2.0, 0.0, 3.0, 200.0)))
+
+    monkeypatch.setattr(step_cost, "in_its_own", told)
+    rows = [row.cells() for row in kernels.measure(repetitions=1, quick=True)]
+    assert [row[0] for row in rows[::3]] == [f"kernels, {case.label}: CPU time" for case in kernels.CASES]
+    assert {tuple(row[1:3]) for row in rows} == {
+        ("1 CPU s/step", "2 CPU s/step"), ("2 s/step", "3 s/step"), ("300 MiB", "200 MiB"),
+    }  # fmt: skip
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("pillar", [*bench.PILLARS, *kernels.CASES], ids=lambda pillar: pillar.label)
 def test_every_pillar_trains(pillar: object) -> None:
