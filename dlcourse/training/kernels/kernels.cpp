@@ -98,11 +98,34 @@ inline __attribute__((always_inline)) void apply(const Floats (&in)[columns<matr
   }
 }
 
+// down X along^T, where from(a, b) reads X and to(a, b, value) takes what comes of it.
+template <const auto &down, const auto &along, class From, class To>
+inline __attribute__((always_inline)) void transform(From from, To to) {
+  constexpr int R = rows<down>, Q = rows<along>, S = columns<down>, T = columns<along>;
+  Floats half[T][R];
+#pragma GCC unroll 8
+  for (int b = 0; b < T; b++) {
+    Floats in[S];
+#pragma GCC unroll 8
+    for (int a = 0; a < S; a++) in[a] = from(a, b);
+    apply<down>(in, half[b]);
+  }
+#pragma GCC unroll 8
+  for (int a = 0; a < R; a++) {
+    Floats in[T], out[Q];
+#pragma GCC unroll 8
+    for (int b = 0; b < T; b++) in[b] = half[b][a];
+    apply<along>(in, out);
+#pragma GCC unroll 8
+    for (int b = 0; b < Q; b++) to(a, b, out[b]);
+  }
+}
+
 // Tiles from patches of a map: one begins at every `height` and `width` pixels, `border` before it; what lies outside is 0.
 template <const auto &down, const auto &along, class Number>
 void cut(const Number *map, Number *tiles, int height, int width, int border,
          int N, int H, int W, int C, int top, int left, int h, int w) {
-  constexpr int R = rows<down>, Q = rows<along>, S = columns<down>, T = columns<along>;
+  constexpr int Q = rows<along>, S = columns<down>, T = columns<along>;
   static const Number nothing[LANES] = {};
   const int64_t step = int64_t(N) * h * w * C;
   for (int row = 0; row < N * h; row++)
@@ -117,23 +140,9 @@ void cut(const Number *map, Number *tiles, int height, int width, int border,
         }
       Number *tile = tiles + (int64_t(row) * w + j) * C;
       for (int c = 0; c < C; c += LANES) {
-        Floats half[T][R];
-#pragma GCC unroll 8
-        for (int b = 0; b < T; b++) {
-          Floats in[S];
-#pragma GCC unroll 8
-          for (int a = 0; a < S; a++) in[a] = load(from[a][b] + inside[a][b] * c);
-          apply<down>(in, half[b]);
-        }
-#pragma GCC unroll 8
-        for (int a = 0; a < R; a++) {
-          Floats in[T], out[Q];
-#pragma GCC unroll 8
-          for (int b = 0; b < T; b++) in[b] = half[b][a];
-          apply<along>(in, out);
-#pragma GCC unroll 8
-          for (int b = 0; b < Q; b++) store(tile + (a * Q + b) * step + c, out[b]);
-        }
+        transform<down, along>(
+            [&](int a, int b) { return load(from[a][b] + inside[a][b] * c); },
+            [&](int a, int b, Floats value) { store(tile + (a * Q + b) * step + c, value); });
       }
     }
 }
@@ -141,33 +150,18 @@ void cut(const Number *map, Number *tiles, int height, int width, int border,
 // A region of a map from tiles, each R x Q pixels of it; what lies outside the map is left away.
 template <const auto &down, const auto &along, class Number>
 void join(const Number *tiles, Number *map, int N, int H, int W, int C, int top, int left, int h, int w) {
-  constexpr int R = rows<down>, Q = rows<along>, S = columns<down>, T = columns<along>;
+  constexpr int R = rows<down>, Q = rows<along>, T = columns<along>;
   const int64_t step = int64_t(N) * h * w * C;
   for (int row = 0; row < N * h; row++)
     for (int j = 0; j < w; j++) {
       const Number *tile = tiles + (int64_t(row) * w + j) * C;
       for (int c = 0; c < C; c += LANES) {
-        Floats half[T][R];
-#pragma GCC unroll 8
-        for (int b = 0; b < T; b++) {
-          Floats in[S];
-#pragma GCC unroll 8
-          for (int a = 0; a < S; a++) in[a] = load(tile + (a * T + b) * step + c);
-          apply<down>(in, half[b]);
-        }
-#pragma GCC unroll 8
-        for (int a = 0; a < R; a++) {
-          Floats in[T], out[Q];
-#pragma GCC unroll 8
-          for (int b = 0; b < T; b++) in[b] = half[b][a];
-          apply<along>(in, out);
-          const int y = top + row % h * R + a;
-#pragma GCC unroll 8
-          for (int b = 0; b < Q; b++) {
-            const int x = left + j * Q + b;
-            if (y < H && x < W) store(map + ((int64_t(row / h) * H + y) * W + x) * C + c, out[b]);
-          }
-        }
+        transform<down, along>(
+            [&](int a, int b) { return load(tile + (a * T + b) * step + c); },
+            [&](int a, int b, Floats value) {
+              const int y = top + row % h * R + a, x = left + j * Q + b;
+              if (y < H && x < W) store(map + ((int64_t(row / h) * H + y) * W + x) * C + c, value);
+            });
       }
     }
 }
