@@ -55,8 +55,8 @@ CASES = {
     "resnet18": Case(
         ("model=resnet18", "data=cifar10"), "images", "images", 2, ("model.width=8", "batch_size=8")
     ),
-    "cifar10_cpu": Case(  # as its last epochs are
-        ("experiment=cifar10_cpu", "data.sizes=[]", "freeze=[whiten.bias@1st]"),
+    "cifar10_cpu": Case(  # as its last epochs are, by kernels whose products are those that the floor counts
+        ("experiment=cifar10_cpu", "data.sizes=[]", "runtime.kernels=torch", "freeze=[whiten.bias@1st]"),
         "images", "images", 2, ("batch_size=16",),
     ),
     "imdb_course": Case(("experiment=imdb_course",), "reviews", "reviews", 5, TINY_TEXT),
@@ -66,7 +66,12 @@ CASES = {
     "go19_course": Case(("experiment=go19_course",), "positions", "games", 3, TINY_GO),
 }  # fmt: skip
 GPU_STEPS = 50  # of a round on a GPU, at whose end alone it is waited for
-NO_PAUSE = ("log_every=1000000", "validate_every=1000000st", "checkpoint.every_minutes=null")
+NO_PAUSE = (
+    "log_every=1000000",
+    "validate_every=1000000st",
+    "checkpoint.every_minutes=null",
+    "checkpoint.every_steps=null",
+)
 
 
 def measure(*, repetitions: int, quick: bool, names: Sequence[str] = tuple(CASES), device: str = "auto") -> list[Row]:
